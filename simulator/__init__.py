@@ -1,0 +1,1 @@
+"""The replay loop, run manifests, metrics, reports and comparisons."""
