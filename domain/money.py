@@ -1,0 +1,34 @@
+"""Money arithmetic. Amounts, prices and sizes are `Decimal`, always exact; floats are for indicators only.
+
+Sums and products of legal prices and sizes fit 28 digits with room to spare (a price has at most 15 significant
+digits, a size about 12), so the books never round except where a rule says so.
+"""
+
+from decimal import ROUND_DOWN, Decimal
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+BPS = Decimal("0.0001")
+PERCENT = Decimal("0.01")
+USD_QUANTUM = Decimal("0.000001")
+
+
+def truncate_usd(amount: Decimal) -> Decimal:
+    """Cut an amount to 1e-6 USD, towards zero, as the venue does with fees and funding."""
+    return amount.quantize(USD_QUANTUM, rounding=ROUND_DOWN)
+
+
+def exact(value: float) -> Decimal:
+    """The decimal a float stands for: its shortest text. Raises ValueError when it is not finite."""
+    number = Decimal(repr(value))
+    if not number.is_finite():
+        raise ValueError(f"a number must be finite, was {value}")
+    return number
+
+
+def plain(amount: Decimal) -> str:
+    """Write an amount without exponent and without trailing zeros, so that equal amounts have equal text."""
+    text = f"{amount:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text

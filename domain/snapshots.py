@@ -1,0 +1,44 @@
+"""What a tick leaves behind: enough to show a person why, and to replay it without the model."""
+
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from domain.actions import Action
+from domain.verdicts import Verdict
+
+
+class TickOutcome(IntEnum):
+    """How a tick ended. Small numbers, because a run keeps one for every bar as a column."""
+
+    NO_TICK = 0
+    HOLD = 1
+    ACTED = 2
+    REFUSED = 3
+    FAILED = 4
+
+
+class AccountView(msgspec.Struct, frozen=True):
+    """An account at one instant: USD, and signed sizes by symbol."""
+
+    ts: int
+    cash: Decimal
+    equity: Decimal
+    positions: dict[str, Decimal]
+
+
+class DecisionSnapshot(msgspec.Struct, frozen=True):
+    """One tick in which something was done or tried."""
+
+    id: str
+    tick_ts: int
+    outcome: TickOutcome
+    context_digest: str
+    trader: str
+    calls: tuple[dict[str, Any], ...]
+    actions: tuple[Action, ...]
+    verdicts: tuple[Verdict, ...]
+    account: AccountView
+    note: str = ""
