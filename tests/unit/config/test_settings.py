@@ -1,0 +1,158 @@
+"""Settings come from the environment, then from `.env`, and a wrong one is told in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from config.settings import SettingLine, SettingsError, describe_settings, load_settings, settings_reference
+
+DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder, and an environment without settings."""
+    monkeypatch.chdir(tmp_path)
+    for line in describe_settings(load_settings()):
+        monkeypatch.delenv(line.name, raising=False)
+    monkeypatch.delenv("AGENTIC_DATABASE_URL", raising=False)
+    return tmp_path
+
+
+def described(name: str) -> SettingLine:
+    """One line of what `agentic doctor --settings` shows."""
+    return next(line for line in describe_settings(load_settings()) if line.name == name)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    """Without an environment the embedded database and the local page are meant."""
+    settings = load_settings()
+
+    assert settings.database_url is None
+    assert (settings.web_host, settings.web_port) == ("127.0.0.1", 8080)
+    assert {line.origin for line in describe_settings(settings)} == {"default"}
+
+
+def test_the_environment_counts_before_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is set for one command overrides what is set for the folder."""
+    (folder / ".env").write_text("AGENTIC_WEB_PORT=9001\nAGENTIC_LOG_LEVEL=debug\nPATH_OF_OTHERS=1\n")
+    monkeypatch.setenv("AGENTIC_WEB_PORT", "9002")
+
+    assert (described("AGENTIC_WEB_PORT").value, described("AGENTIC_WEB_PORT").origin) == (
+        "9002",
+        "environment",
+    )
+    assert (described("AGENTIC_LOG_LEVEL").value, described("AGENTIC_LOG_LEVEL").origin) == ("debug", ".env")
+
+
+def test_an_empty_value_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`AGENTIC_WEB_PORT=` leaves the default in force."""
+    monkeypatch.setenv("AGENTIC_WEB_PORT", "")
+
+    assert described("AGENTIC_WEB_PORT").origin == "default"
+
+
+def test_state_lies_in_the_users_state_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the XDG rules: an absolute XDG_STATE_HOME counts, a relative one does not."""
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    assert load_settings().home == folder / ".local" / "state" / "agentic"
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "elsewhere"))
+    assert load_settings().home == folder / "elsewhere" / "agentic"
+
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    assert load_settings().home == folder / ".local" / "state" / "agentic"
+
+
+def test_a_home_may_be_written_as_people_write_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`~` and paths relative to the working folder become absolute."""
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("AGENTIC_HOME", "~/state")
+    assert load_settings().home == folder / "state"
+
+    monkeypatch.setenv("AGENTIC_HOME", "here")
+    assert load_settings().home == folder / "here"
+
+
+def test_both_names_of_the_database_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DATABASE_URL is what hosts set; AGENTIC_DATABASE_URL counts before it."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a@one/x")
+    assert described("DATABASE_URL").value == "postgresql://a:********@one/x"
+
+    monkeypatch.setenv("AGENTIC_DATABASE_URL", "postgresql://a@two/x")
+    assert described("DATABASE_URL").value == "postgresql://a:********@two/x"
+
+
+def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither from the user's part nor from the query of a database URL, nor when the object is printed."""
+    monkeypatch.setenv("DATABASE_URL", "postgresql://agentic:planted@db.example:5433/x?password=planted")
+    settings = load_settings()
+
+    assert described("DATABASE_URL").value == "postgresql://agentic:********@db.example:5433/x?********"
+    assert "planted" not in f"{settings!r} {describe_settings(settings)!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("AGENTIC_WEB_PORT", "abc", "AGENTIC_WEB_PORT is 'abc'; expected a whole number from 1 to 65535"),
+        ("AGENTIC_WEB_PORT", "0", "AGENTIC_WEB_PORT is '0'; expected a whole number from 1 to 65535"),
+        ("AGENTIC_LOG_LEVEL", "loud", "AGENTIC_LOG_LEVEL is 'loud'; expected debug, info, warning or error"),
+        ("AGENTIC_PLATFORM_CAPS", "{", "AGENTIC_PLATFORM_CAPS is '{'; expected a JSON object, such as"),
+        ("AGENTIC_PLATFORM_CAPS", "[1]", "AGENTIC_PLATFORM_CAPS is [1]; expected a JSON object, such as"),
+        ("AGENTIC_WEB_PROT", "1", "AGENTIC_WEB_PROT is not a setting; did you mean AGENTIC_WEB_PORT?"),
+        ("AGENTIC_QQQ", "1", "AGENTIC_QQQ is not a setting; docs/settings.md lists those there are"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    """The line names the setting, what was found and what was expected."""
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://u:planted@h/d", "planted", "postgresql://[planted"])
+def test_a_wrong_database_url_does_not_leak(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The value of a setting that may hold a password is not repeated in the message."""
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    with pytest.raises(SettingsError, match="DATABASE_URL is set to something else") as caught:
+        load_settings()
+
+    assert "planted" not in str(caught.value)
+
+
+def test_a_wrong_name_in_the_file_is_found_too(folder: Path) -> None:
+    """A typing error in `.env` must not loosen a cap silently."""
+    (folder / ".env").write_text('AGENTIC_PLATFORM_CAP={"max_leverage": 2}\n')
+
+    with pytest.raises(SettingsError, match="did you mean AGENTIC_PLATFORM_CAPS"):
+        load_settings()
+
+
+def test_a_file_that_is_not_text_is_refused(folder: Path) -> None:
+    """A binary `.env` is told with its path."""
+    (folder / ".env").write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(SettingsError, match=r"\.env can't be read"):
+        load_settings()
+
+
+def test_platform_caps_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They keep the keys of a Skill's `risk` block."""
+    monkeypatch.setenv("AGENTIC_PLATFORM_CAPS", '{"max_leverage": 5, "allow_short": false}')
+
+    assert load_settings().platform_caps == {"max_leverage": 5, "allow_short": False}
+
+
+def test_the_docs_list_exactly_the_settings_there_are() -> None:
+    """docs/settings.md is what `settings_reference()` writes."""
+    assert DOCS.read_text("utf-8") == settings_reference()
