@@ -1,0 +1,112 @@
+"""Where news is kept, found by recency and by words, as it was known at an instant.
+
+All instants are UTC ms. A story is kept as it first came; one that comes again changed is counted and not
+replaced, so that what an agent was shown stays what it was.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from db.connection import Connection
+from db.tape import Counts
+
+
+class NewsRow(NamedTuple):
+    """One story. It may be shown from `available_at` on; `sentiment` is any JSON value."""
+
+    source: str
+    id: str
+    published_at: int
+    first_seen_at: int | None
+    available_at: int
+    title: str
+    body: str | None
+    url: str | None
+    symbols: list[str]
+    category: str | None
+    sentiment: Any
+
+
+_COLUMNS = ", ".join(NewsRow._fields)
+_FILTER = """
+where available_at <= $1 and ($2::text[] is null or symbols && $2) and ($3::bigint is null or available_at >=
+$3)
+"""
+
+
+async def copy_in_news(connection: Connection, rows: Sequence[NewsRow]) -> Counts:
+    """Append stories as the worker; `revised` counts those that came again with another title or body."""
+    await connection.execute(
+        f"create temp table incoming_news on commit drop as select {_COLUMNS} from news with no data"
+    )
+    await connection.copy_records_to_table("incoming_news", records=rows, columns=NewsRow._fields)
+    revised = await connection.fetchval(
+        "select count(*) from incoming_news i join news n using (source, id)"
+        " where (i.title, i.body) is distinct from (n.title, n.body)"
+    )
+    inserted = await connection.execute(
+        f"insert into news ({_COLUMNS}) select {_COLUMNS} from incoming_news"
+        " order by available_at on conflict (source, id) do nothing"
+    )
+    await connection.execute("drop table incoming_news")
+    new = int(inserted.rpartition(" ")[2])
+    return Counts(new=new, unchanged=len(rows) - new - revised, revised=revised)
+
+
+async def latest_news(
+    connection: Connection,
+    as_of: int,
+    *,
+    symbols: Sequence[str] | None = None,
+    since: int | None = None,
+    limit: int = 20,
+) -> list[NewsRow]:
+    """Give the newest stories known at `as_of`, newest first; of any of `symbols`, known since `since`."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from news {_FILTER} order by available_at desc, source, id limit $4",
+        as_of,
+        symbols,
+        since,
+        limit,
+    )
+    return [NewsRow(*row) for row in rows]
+
+
+async def search_news(
+    connection: Connection,
+    query: str,
+    as_of: int,
+    *,
+    symbols: Sequence[str] | None = None,
+    since: int | None = None,
+    limit: int = 20,
+) -> list[NewsRow]:
+    """Give the stories known at `as_of` that fit the words best (a title's count most), then the newest.
+
+    `query` is written as for a search engine: words, "phrases", or, -without. Nothing in it is an error.
+    """
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from news, websearch_to_tsquery('english', $5) words {_FILTER}"
+        " and search @@ words"
+        " order by ts_rank_cd(search, words) desc, available_at desc, source, id limit $4",
+        as_of,
+        symbols,
+        since,
+        limit,
+        query,
+    )
+    return [NewsRow(*row) for row in rows]
+
+
+async def load_news(
+    connection: Connection, from_ts: int, to_ts: int, *, symbols: Sequence[str] | None = None
+) -> list[NewsRow]:
+    """Give all stories that became known in [from, to), in the order they did."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from news where available_at >= $1 and available_at < $2"
+        " and ($3::text[] is null or symbols && $3) order by available_at, source, id",
+        from_ts,
+        to_ts,
+        symbols,
+    )
+    return [NewsRow(*row) for row in rows]

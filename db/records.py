@@ -1,0 +1,141 @@
+"""What happened in a trading account: its journal, orders, fills and decisions.
+
+The rows below are in the order of the tables' columns, without user and account. Instants are UTC ms, money
+is Decimal; a `body` is any JSON value, or bytes that are JSON already. Written by the worker, read by their
+person.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from db.connection import Connection
+
+
+class JournalRow(NamedTuple):
+    """One entry of an account's journal."""
+
+    seq: int
+    ts: int
+    kind: str
+    body: Any
+
+
+class OrderRow(NamedTuple):
+    """An order as it is now; written again whenever it changes."""
+
+    number: int
+    client_id: str
+    symbol: str
+    side: str
+    kind: str
+    size: Decimal
+    limit_px: Decimal | None
+    state: str
+    reduce_only: bool
+    filled: Decimal
+    created_ts: int
+    closed_ts: int | None
+    reason: str | None
+    decision_id: str | None
+    body: Any
+
+
+class FillRow(NamedTuple):
+    """One fill. `order_number` is None for what no order asked for, such as a liquidation."""
+
+    seq: int
+    ts: int
+    order_number: int | None
+    symbol: str
+    side: str
+    size: Decimal
+    px: Decimal
+    fee: Decimal
+    realized: Decimal
+    reference_px: Decimal | None
+    kind: str
+    liquidity: str | None
+
+
+class DecisionRow(NamedTuple):
+    """One decision snapshot: what a tick knew, said and led to."""
+
+    id: str
+    tick_ts: int
+    outcome: str
+    body: Any
+
+
+Row = TypeVar("Row", JournalRow, OrderRow, FillRow, DecisionRow)
+
+
+class _Table(NamedTuple):
+    """Where rows of one kind are: the table, its columns' types, and the column that counts them up."""
+
+    name: str
+    types: str
+    order: str
+    order_type: str
+
+
+_TABLES: dict[type[Any], _Table] = {
+    JournalRow: _Table("journal_entries", "bigint timestamptz text jsonb", "seq", "bigint"),
+    OrderRow: _Table(
+        "orders",
+        "bigint text text text text numeric numeric text boolean numeric"
+        " timestamptz timestamptz text text jsonb",
+        "number",
+        "bigint",
+    ),
+    FillRow: _Table(
+        "fills",
+        "bigint timestamptz bigint text text numeric numeric numeric numeric numeric text text",
+        "seq",
+        "bigint",
+    ),
+    DecisionRow: _Table("decision_snapshots", "text timestamptz text jsonb", "tick_ts", "timestamptz"),
+}
+
+
+async def write_rows(connection: Connection, user_id: UUID, account_id: UUID, rows: Sequence[Row]) -> None:
+    """Write rows of one kind. An order that is there is replaced; any other that is there is a Conflict."""
+    if rows:
+        columns = (list(column) for column in zip(*rows, strict=True))
+        await connection.execute(_insert_sql(type(rows[0])), user_id, account_id, *columns)
+
+
+async def load_rows(
+    connection: Connection, kind: type[Row], account_id: UUID, *, after: int | None = None
+) -> list[Row]:
+    """Read an account's rows of one kind in order, those after a seq, order number or tick's instant."""
+    table = _TABLES[kind]
+    rows = await connection.fetch(
+        f"select {', '.join(kind._fields)} from {table.name}"
+        f" where account_id = $1 and ($2::{table.order_type} is null or {table.order} > $2)"
+        f" order by {table.order}, {kind._fields[0]}",
+        account_id,
+        after,
+    )
+    return [kind(*row) for row in rows]
+
+
+async def delete_rows(connection: Connection, account_id: UUID) -> None:
+    """Delete all that a simulation's account has. Row security keeps the rows of every other account."""
+    for table in _TABLES.values():
+        await connection.execute(f"delete from {table.name} where account_id = $1", account_id)
+
+
+def _insert_sql(kind: type[Any]) -> str:
+    """One statement for any number of rows: COPY can't write into a table with row security."""
+    table = _TABLES[kind]
+    arrays = ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(table.types.split(), 3))
+    sql = (
+        f"insert into {table.name} (user_id, account_id, {', '.join(kind._fields)})"
+        f" select $1, $2, * from unnest({arrays})"
+    )
+    if kind is OrderRow:
+        changed = ", ".join(f"{name} = excluded.{name}" for name in OrderRow._fields if name != "number")
+        sql += f" on conflict (account_id, number) do update set {changed}"
+    return sql

@@ -1,0 +1,178 @@
+"""Market data in bulk: numpy structured arrays in and out of the tables by binary COPY.
+
+A tape is append-only. What is written is compared with the newest version known of each row: the same again
+is skipped, a different value is appended as a revision, a row that was not there is inserted.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from db.connection import Connection
+
+Rows = np.ndarray[Any, np.dtype[np.void]]
+
+IMPORT_TIMEOUT_S = 600.0
+_CHUNK_ROWS = 50_000
+_SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + bytes(8)  # no flags, no header extension
+_TRAILER = b"\xff\xff"
+_WIRE = {"i8": ">i8", "f8": ">f8"}
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What an import did: rows that were new, that were there already, and appended as revisions."""
+
+    new: int
+    unchanged: int
+    revised: int
+
+
+class Tape(msgspec.Struct, frozen=True):
+    """A table of market data and what its columns mean.
+
+    `scope` names a series, `at` is a row's instant in it, `values` are compared to find revisions.
+    `dtype` is what is loaded: one field a column, 8 bytes each.
+    """
+
+    table: str
+    scope: tuple[str, ...]
+    at: str
+    values: tuple[str, ...]
+    dtype: np.dtype[np.void]
+
+    @property
+    def given(self) -> list[str]:
+        """The columns that a writer gives; `available_at` follows from them."""
+        return [name for name in self.dtype.names or () if name != "available_at"]
+
+
+async def encode(rows: Rows, names: Sequence[str]) -> AsyncIterator[bytes]:
+    """Write the named fields of a structured array as a binary COPY stream, chunk by chunk."""
+    wire = _wire_dtype([(name, rows.dtype[name]) for name in names])
+    yield _SIGNATURE
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        part = rows[start : start + _CHUNK_ROWS]
+        packed = np.empty(len(part), wire)
+        packed["fields"] = len(names)
+        for name in names:
+            packed[f"{name}_length"] = 8
+            packed[name] = part[name]
+        yield packed.tobytes()
+    yield _TRAILER
+
+
+def decode(raw: bytes | bytearray, dtype: np.dtype[np.void]) -> Rows:
+    """Read a binary COPY stream of 8-byte columns without NULLs into a structured array of `dtype`."""
+    names = dtype.names or ()
+    wire = _wire_dtype([(name, dtype[name]) for name in names])
+    count, rest = divmod(len(raw) - len(_SIGNATURE) - len(_TRAILER), wire.itemsize)
+    if rest:
+        raise ValueError(f"a COPY stream of {len(raw)} bytes is not made of rows of {wire.itemsize}")
+    packed = np.frombuffer(raw, wire, count, len(_SIGNATURE))
+    rows = np.empty(count, dtype)
+    for name in names:
+        rows[name] = packed[name]
+    return rows
+
+
+def _wire_dtype(fields: Sequence[tuple[str, np.dtype[Any]]]) -> np.dtype[np.void]:
+    """A row of binary COPY: the number of fields, then for each its length and its big-endian value."""
+    wire: list[tuple[str, str]] = [("fields", ">i2")]
+    for name, kind in fields:
+        wire += [(f"{name}_length", ">i4"), (name, _WIRE[kind.str[1:]])]
+    return np.dtype(wire)
+
+
+async def append(
+    connection: Connection,
+    tape: Tape,
+    scope: Sequence[object],
+    rows: Rows,
+    *,
+    source: str,
+    known_after_ms: int,
+    revised_at: int,
+    first_seen_at: int | None = None,
+) -> Counts:
+    """Write a series' rows as part of the connection's transaction, and count what became of them.
+
+    A new row is known `known_after_ms` after its instant, or at `first_seen_at` where that is later; a
+    revision is known at `revised_at` (both UTC ms). Concurrent writers of one series wait for each other.
+    The rows' instants must differ: a duplicate raises Conflict.
+    """
+    await connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"agentic:{tape.table}:{tuple(scope)}"
+    )
+    await connection.execute(_staging_sql(tape))
+    await connection.copy_to_table(
+        "incoming",
+        source=encode(rows, tape.given),
+        columns=tape.given,
+        format="binary",
+        timeout=IMPORT_TIMEOUT_S,
+    )
+    new, revised = await connection.fetchrow(
+        _append_sql(tape), *scope, source, known_after_ms, first_seen_at, revised_at, timeout=IMPORT_TIMEOUT_S
+    )
+    await connection.execute("drop table incoming")
+    return Counts(new=new, unchanged=len(rows) - new - revised, revised=revised)
+
+
+async def load(
+    connection: Connection, tape: Tape, scope: Sequence[object], from_ts: int | None, to_ts: int | None
+) -> Rows:
+    """Read a series from `from_ts` up to but not including `to_ts`, every version of each row, in order."""
+    where = [f"{name} = ${n}" for n, name in enumerate(tape.scope, 1)]
+    values = list(scope)
+    for bound, how in ((from_ts, ">="), (to_ts, "<")):
+        if bound is not None:
+            values.append(bound)
+            where.append(f"{tape.at} {how} ${len(values)}")
+    sql = (
+        f"select {', '.join(tape.dtype.names or ())} from {tape.table} where {' and '.join(where)} "
+        f"order by {tape.at}, available_at"
+    )
+    raw = bytearray()
+
+    async def keep(data: bytes) -> None:
+        raw.extend(data)
+
+    await connection.copy_from_query(sql, *values, output=keep, format="binary", timeout=IMPORT_TIMEOUT_S)
+    return decode(raw, tape.dtype)
+
+
+def _staging_sql(tape: Tape) -> str:
+    columns = ", ".join(tape.given)
+    return (
+        f"set local statement_timeout = '{IMPORT_TIMEOUT_S:.0f}s'; "
+        f"create temp table incoming on commit drop as select {columns} from {tape.table} with no data"
+    )
+
+
+def _append_sql(tape: Tape) -> str:
+    """One statement that finds the newest known versions, appends what differs, and counts."""
+    scope = " and ".join(f"{name} = ${n}" for n, name in enumerate(tape.scope, 1))
+    source, after, first_seen, revised = (f"${len(tape.scope) + n}" for n in (1, 2, 3, 4))
+    differs = " or ".join(f"i.{name} is distinct from k.{name}" for name in tape.values)
+    constants = ", ".join(f"${n}" for n in range(1, len(tape.scope) + 1))
+    columns = ", ".join(tape.given)
+    return f"""
+with known as (
+  select distinct on ({tape.at}) {tape.at} as instant, available_at as known_at, {", ".join(tape.values)}
+  from {tape.table} where {scope}
+    and {tape.at} between (select min({tape.at}) from incoming) and (select max({tape.at}) from incoming)
+  order by {tape.at}, available_at desc
+), judged as materialized (
+  select i.*, k.known_at from incoming i left join known k on k.instant = i.{tape.at}
+  where k.instant is null or {differs}
+), written as (
+  insert into {tape.table} ({", ".join(tape.scope)}, {columns}, available_at, source)
+  select {constants}, {columns},
+    case when known_at is null then greatest({tape.at} + {after}::bigint, {first_seen}::bigint)
+         else greatest({revised}::bigint, known_at + 1) end,
+    {source} from judged
+)
+select count(*) filter (where known_at is null), count(*) filter (where known_at is not null) from judged
+"""
