@@ -1,0 +1,1 @@
+"""A deterministic cross-margin perpetuals venue, for simulations and paper deployments: one code for both."""

@@ -1,0 +1,356 @@
+"""The paper account: orders, positions, margin and cash, by the rules in docs/trading-rules.md.
+
+This part knows what a fill, a margin check, a funding payment and a liquidation do. When they happen is decided by
+who drives it: `replay.py` from a tape.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from brokers.base import Approved
+from brokers.paper.costs import Costs
+from domain.account import FLAT, Account, Position
+from domain.events import Adjusted, FundingPaid, Liquidated, OrderChanged, VenueEvent
+from domain.instruments import Instrument
+from domain.money import ZERO, truncate_usd
+from domain.orders import Fill, Liquidity, Order, OrderEvent, OrderKind, Side
+from domain.snapshots import AccountView
+
+MARK_QUANTUM = Decimal("0.000001")
+"""A liquidation's mark lies anywhere on a line; it is kept to 1e-6 USD."""
+
+
+class VenueState(msgspec.Struct):
+    """All that the venue remembers between two instants. Encodes to a checkpoint and back without loss."""
+
+    account: Account
+    positions: dict[str, Position] = {}
+    orders: dict[int, Order] = {}  # live ones, by number, in order of approval
+    leverage: dict[str, int] = {}
+    next_number: int = 1
+    funding_rows: dict[str, int] = {}  # rows of each symbol's funding that are settled
+
+
+class PaperVenue:
+    """One account. Subclasses say what the marks are and when orders meet prices."""
+
+    def __init__(self, state: VenueState, instruments: dict[str, Instrument], costs: Costs) -> None:
+        self.state = state
+        self.costs = costs
+        self._instruments = instruments
+        self._events: list[VenueEvent] = []
+        self._alarm: Decimal | None = None
+        self._raw_usd = state.account.cash - sum((p.cost for p in state.positions.values()), ZERO)
+
+    # What the driver supplies.
+
+    def mark(self, symbol: str) -> Decimal | None:
+        """The fresh mark, None when there is none."""
+        raise NotImplementedError
+
+    def _mark_now(self, symbol: str) -> Decimal:
+        """The mark that the books use, fresh or not."""
+        raise NotImplementedError
+
+    def _ts(self) -> int:
+        """The instant that what happens now is stamped with."""
+        raise NotImplementedError
+
+    def _changed(self) -> None:
+        """Positions, orders or cash are not what they were."""
+
+    # Reads.
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        return self._instruments.get(symbol)
+
+    def equity(self) -> Decimal:
+        """Raw USD + Σ position × mark."""
+        total = self._raw_usd
+        for symbol, position in self.state.positions.items():
+            total += position.size * self._mark_now(symbol)
+        return total
+
+    def account(self, ts: int) -> AccountView:
+        sizes = {symbol: position.size for symbol, position in self.state.positions.items()}
+        return AccountView(ts, self.state.account.cash, self.equity(), sizes)
+
+    def drain(self) -> list[VenueEvent]:
+        events, self._events = self._events, []
+        return events
+
+    def set_alarm(self, equity_usd: Decimal | None) -> None:
+        self._alarm = equity_usd
+
+    def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Set the leverage that new exposure in a symbol is margined at."""
+        self.state.leverage[symbol] = leverage
+
+    def take_number(self) -> int:
+        number = self.state.next_number
+        self.state.next_number += 1
+        return number
+
+    # Writes, for the engine alone.
+
+    async def place(self, order: Approved[Order]) -> None:
+        """Accept or reject an order. A protection replaces the one of its kind; others wait for the next prices."""
+        new = order.what.after(OrderEvent.SENT, ts=self._ts())
+        if new.kind.is_protection:
+            self._place_protection(new)
+        elif not new.reduce_only and not self._margin_allows(new, self._price_of(new)):
+            self._close(new, OrderEvent.REJECTED, "perpMargin")
+        elif new.reduce_only and not self._reducible(new):
+            self._close(new, OrderEvent.REJECTED, "reduceOnly")
+        else:
+            self._keep(new)
+
+    async def cancel(self, number: Approved[int]) -> None:
+        """Withdraw a live order at once."""
+        order = self.state.orders.get(number.what)
+        if order is not None:
+            self._close(order, OrderEvent.CANCELLED, "cancelled")
+
+    # Orders.
+
+    def _keep(self, order: Order) -> None:
+        self.state.orders[order.number] = order
+        self._events.append(OrderChanged(self._ts(), order))
+        self._changed()
+
+    def _close(self, order: Order, event: OrderEvent, reason: str) -> None:
+        self.state.orders.pop(order.number, None)
+        self._events.append(OrderChanged(self._ts(), order.after(event, ts=self._ts(), reason=reason)))
+        self._changed()
+
+    def _place_protection(self, order: Order) -> None:
+        position = self.state.positions.get(order.symbol, FLAT)
+        if position.size * order.side.sign >= 0:
+            self._close(order, OrderEvent.REJECTED, "reduceOnly")
+            return
+        for other in self._live(order.symbol):
+            if other.kind is order.kind:
+                self._close(other, OrderEvent.CANCELLED, "replaced")
+        self._keep(order.after(OrderEvent.RESTED, ts=self._ts()))
+
+    def _live(self, symbol: str) -> list[Order]:
+        return [order for order in self.state.orders.values() if order.symbol == symbol]
+
+    def _cancel_reducing(self, symbol: str, reason: str) -> None:
+        """Cancel what could only have closed a position that is gone."""
+        for order in self._live(symbol):
+            if order.reduce_only:
+                self._close(order, OrderEvent.CANCELLED, reason)
+
+    def _reducible(self, order: Order) -> Decimal:
+        """How much a reduce-only order may still close: at most what is held against it."""
+        held = self.state.positions.get(order.symbol, FLAT).size * -order.side.sign
+        return max(ZERO, held if order.kind.is_protection else min(held, order.remaining))
+
+    # Fills.
+
+    def _fill(
+        self, order: Order, size: Decimal, px: Decimal, reference: Decimal, liquidity: Liquidity
+    ) -> Order:
+        """Book a fill of an order that is in the state's hands; gives the order after it."""
+        if order.kind.is_protection:  # it covers the position as it is now
+            held = abs(self.state.positions[order.symbol].size)
+            order = msgspec.structs.replace(order, size=order.filled + held)
+        is_whole = size >= order.remaining
+        event = OrderEvent.FILLED if is_whole else OrderEvent.PART_FILLED
+        first = not order.filled
+        after = order.after(event, ts=self._ts(), filled=size)
+        flipped_or_flat = self._book(order, order.side, size, px, reference, liquidity, order.kind.value)
+        if is_whole:
+            self.state.orders.pop(order.number, None)
+        else:
+            self.state.orders[order.number] = after
+        self._events.append(OrderChanged(self._ts(), after))
+        if flipped_or_flat:
+            self._cancel_reducing(order.symbol, "reduceOnlyCanceled")
+        if first:
+            self._attach_protections(after)
+        self._changed()
+        return after
+
+    def _book(
+        self,
+        order: Order | None,
+        side: Side,
+        size: Decimal,
+        px: Decimal,
+        reference: Decimal,
+        liquidity: Liquidity,
+        cause: str,
+        *,
+        symbol: str = "",
+        fee: Decimal | None = None,
+    ) -> bool:
+        """Put a fill in the books and report it; tells whether the position that was held is gone."""
+        name = order.symbol if order is not None else symbol
+        account, before = self.state.account, self.state.positions.get(name, FLAT)
+        after, realized = before.after(side.sign * size, px)
+        paid = self.costs.fee(size, px, liquidity) if fee is None else fee
+        account.realized += realized
+        account.fees += paid
+        self._set_position(name, after)
+        self._events.append(
+            Fill(
+                ts=self._ts(),
+                order=order.number if order is not None else 0,
+                symbol=name,
+                side=side,
+                size=size,
+                px=px,
+                fee=paid,
+                realized=realized,
+                reference_px=reference,
+                liquidity=liquidity,
+                cause=cause,
+                position=after.size,
+                cash=account.cash,
+            )
+        )
+        return bool(before.size) and before.size * after.size <= 0
+
+    def _set_position(self, symbol: str, position: Position) -> None:
+        if position.size:
+            self.state.positions[symbol] = position
+        else:
+            self.state.positions.pop(symbol, None)
+        self._raw_usd = self.state.account.cash - sum((p.cost for p in self.state.positions.values()), ZERO)
+
+    def _attach_protections(self, entry: Order) -> None:
+        """Place the stop and take-profit that an entry brought, at its first fill."""
+        position = self.state.positions.get(entry.symbol, FLAT)
+        if position.size * entry.side.sign <= 0:
+            return
+        for kind, trigger in ((OrderKind.STOP, entry.stop_px), (OrderKind.TAKE_PROFIT, entry.take_profit_px)):
+            if trigger is not None:
+                self._place_protection(
+                    Order(
+                        number=self.take_number(),
+                        client_id=f"{entry.client_id}:{kind.value}",
+                        symbol=entry.symbol,
+                        side=entry.side.opposite,
+                        kind=kind,
+                        size=abs(position.size),
+                        created_ts=self._ts(),
+                        trigger_px=trigger,
+                        reduce_only=True,
+                        decision_id=entry.decision_id,
+                    ).after(OrderEvent.SENT, ts=self._ts())
+                )
+
+    # Margin.
+
+    def _price_of(self, order: Order) -> Decimal:
+        if order.kind is OrderKind.LIMIT and order.limit_px is not None:
+            return order.limit_px
+        return self._mark_now(order.symbol)
+
+    def _margin_allows(self, order: Order, px: Decimal) -> bool:
+        """Whether equity − fee ≥ Σ |position| × mark / L + raising orders / L, with this order among them."""
+        liquidity = Liquidity.MAKER if order.kind is OrderKind.LIMIT else Liquidity.TAKER
+        fee = self.costs.fee(order.remaining, px, liquidity)
+        return self.equity() - fee >= self._initial_margin(order, px)
+
+    def _initial_margin(self, new: Order, new_px: Decimal) -> Decimal:
+        """Σ over symbols of what could be held × price / L: the position and what adds to it, or what flips it."""
+        orders = [*(o for o in self.state.orders.values() if o.number != new.number), new]
+        needed = ZERO
+        for symbol in {*self.state.positions, *(order.symbol for order in orders)}:
+            size = self.state.positions.get(symbol, FLAT).size
+            own = [order for order in orders if order.symbol == symbol and not order.reduce_only]
+            adding, flipping = (
+                _raising_usd(
+                    [(o.remaining, new_px if o is new else self._price_of(o)) for o in own if o.side is side],
+                    offset,
+                )
+                for side, offset in ((_side_of(size), ZERO), (_side_of(size).opposite, abs(size)))
+            )
+            notional = max(abs(size) * self._mark_now(symbol) + adding, flipping)
+            needed += notional / self.state.leverage.get(symbol, 1)
+        return needed
+
+    def _maintenance(self) -> Decimal:
+        """Maintenance margin of all positions at the marks, in USD."""
+        return sum(
+            (
+                self._instruments[symbol].maintenance_usd(abs(position.size) * self._mark_now(symbol))
+                for symbol, position in self.state.positions.items()
+            ),
+            ZERO,
+        )
+
+    # Funding, liquidation.
+
+    def _pay_funding(self, symbol: str, rate: Decimal, price: Decimal) -> None:
+        position = self.state.positions.get(symbol)
+        if position is None:
+            return
+        amount = -truncate_usd(position.size * price * rate)
+        self.state.account.funding += amount
+        self._raw_usd += amount
+        cash = self.state.account.cash
+        self._events.append(FundingPaid(self._ts(), symbol, rate, price, position.size, amount, cash))
+        self._changed()
+
+    def _liquidate(self, volumes: dict[str, Decimal]) -> None:
+        """Close everything at the marks, worsened, with a taker fee; write off what is missing."""
+        self._announce_liquidation(backstop=False)
+        self._cancel_all("liquidatedCanceled")
+        for symbol in sorted(self.state.positions):
+            size = self.state.positions[symbol].size
+            side = _side_of(size).opposite
+            mark = self._mark_now(symbol).quantize(MARK_QUANTUM)
+            px = self.costs.fill_price(mark, side, abs(size), volumes[symbol], self._instruments[symbol])
+            self._book(None, side, abs(size), px, mark, Liquidity.TAKER, "liquidation", symbol=symbol)
+        if self.state.account.cash < ZERO:
+            self._adjust(-self.state.account.cash, "bankrupt")
+        self._changed()
+
+    def _backstop(self) -> None:
+        """The account is taken over whole: positions leave at the mark, and the cash goes with them."""
+        self._announce_liquidation(backstop=True)
+        self._cancel_all("liquidatedCanceled")
+        for symbol in sorted(self.state.positions):
+            size = self.state.positions[symbol].size
+            side, mark = _side_of(size).opposite, self._mark_now(symbol)
+            self._book(
+                None, side, abs(size), mark, mark, Liquidity.TAKER, "backstop", symbol=symbol, fee=ZERO
+            )
+        cash = self.state.account.cash
+        if cash:
+            self._adjust(-cash, "backstop" if cash > ZERO else "bankrupt")
+        self._changed()
+
+    def _announce_liquidation(self, *, backstop: bool) -> None:
+        marks = {
+            symbol: self._mark_now(symbol).quantize(MARK_QUANTUM) for symbol in sorted(self.state.positions)
+        }
+        self._events.append(Liquidated(self._ts(), self.equity(), self._maintenance(), marks, backstop))
+
+    def _cancel_all(self, reason: str) -> None:
+        for order in list(self.state.orders.values()):
+            self._close(order, OrderEvent.CANCELLED, reason)
+
+    def _adjust(self, amount: Decimal, reason: str) -> None:
+        self.state.account.adjustments += amount
+        self._raw_usd += amount
+        self._events.append(Adjusted(self._ts(), amount, reason, self.state.account.cash))
+
+
+def _side_of(size: Decimal) -> Side:
+    return Side.SELL if size < ZERO else Side.BUY
+
+
+def _raising_usd(orders: list[tuple[Decimal, Decimal]], offset: Decimal) -> Decimal:
+    """What orders of one side (size, price) open after closing `offset`, in USD."""
+    total = ZERO
+    for size, px in orders:
+        closing = min(offset, size)
+        offset -= closing
+        total += (size - closing) * px
+    return total
