@@ -1,0 +1,130 @@
+"""Puts the report together: one HTML file that loads nothing, needs no script and escapes what it shows."""
+
+import base64
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from domain.time import YEAR_MS, format_interval, iso
+from simulator.metrics import Metrics
+from simulator.record import RunRecord
+from simulator.report import headline, manifest, months, tables, words
+from simulator.report.charts import chart
+from simulator.report.digest import report_digest
+from simulator.report.trade_rows import trade_rows
+from simulator.trades import trades
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+FOLDER = Path(__file__).parent
+UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
+
+
+def render(record: RunRecord, metrics: Metrics) -> str:
+    """Write the report of a finished run as one self-contained HTML document."""
+    made = trades(record.fills, record.funding, record.order_decisions)
+    page: str = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            record=record,
+            metrics=metrics,
+            assets=_assets(),
+            head=_head(record),
+            notices=headline.notices(record, metrics),
+            figures=headline.figures(record, metrics),
+            chart=chart(record, metrics, made),
+            months=months.months(record),
+            points=months.points(record),
+            compared=tables.compared(metrics),
+            trading=tables.trading(metrics),
+            money=tables.money(record, metrics),
+            refusals=tables.refusals(metrics),
+            proposed=tables.proposed(record),
+            trades=trade_rows(record, made),
+            count=len(made),
+            series=manifest.series(record.manifest),
+            stood_in=manifest.stood_in(record.manifest),
+            groups=manifest.groups(record.manifest),
+            manifest_json=msgspec.json.format(msgspec.json.encode(record.manifest), indent=2).decode(),
+            digest=report_digest(record, metrics),
+            ticks=headline.ticks_in_words(record),
+            baseline=words.baseline,
+        )
+    )
+    return page
+
+
+@cache
+def _environment() -> "Environment":
+    """The templates. Imported here, because a command that writes no report should not wait for it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def _assets() -> dict[str, Any]:
+    """The style and the script that stand in the page, and the policy that lets in these two alone."""
+    from markupsafe import Markup
+
+    style = "".join((FOLDER / "assets" / name).read_text("utf-8") for name in ("tokens.css", "report.css"))
+    script = (FOLDER / "assets" / "report.js").read_text("utf-8")
+    allowed = {"style-src": _hash(style), "script-src": _hash(script)}
+    policy = "; ".join(
+        [
+            "default-src 'none'",
+            *(f"{kind} {source}" for kind, source in allowed.items()),
+            "base-uri 'none'",
+            "form-action 'none'",
+        ]
+    )
+    return {"style": Markup(style), "script": Markup(script), "policy": policy}
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _head(record: RunRecord) -> dict[str, Any]:
+    """The title and the line under it."""
+    symbols = ", ".join(record.symbols)
+    named = f"{record.skill_name} v{record.skill_version}"
+    return {
+        "title": f"{named} on {symbols}, {words.period(record.from_ts, record.to_ts)}",
+        "is_synthetic": bool(manifest.flagged(record.manifest.get("data"), "synthetic")),
+        "range": f"{iso(record.from_ts)} to {iso(record.to_ts)}",
+        "facts": [
+            record.model,
+            f"{_schedule(record.schedule)}, {words.plural(sum(record.ticks.values()), 'tick')}",
+            f"{words.whole_dollars(record.start_usd)} start",
+            f"seed {record.seed}",
+            "all times UTC",
+        ],
+        "sampling": f"{_every(record.interval_ms)} closes, a year is √{YEAR_MS / record.interval_ms:,.0f}",
+    }
+
+
+def _schedule(text: str) -> str:
+    """ "1h" → "every hour"; a cron line as it is."""
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    if not found:
+        return f"at {text}"
+    count, unit = int(found[1]), UNITS[found[2]]
+    return f"every {unit}" if count == 1 else f"every {count} {unit}s"
+
+
+def _every(interval_ms: int) -> str:
+    name = format_interval(interval_ms)
+    return {"1m": "minute", "1h": "hourly", "1d": "daily"}.get(name, name)

@@ -1,0 +1,194 @@
+"""The table of trades: each with its way in and out, its costs, and why it was made."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder, SetProtection
+from domain.money import BPS, ZERO
+from domain.orders import Fill, Liquidity, Side
+from domain.snapshots import DecisionSnapshot
+from domain.time import iso, to_datetime
+from domain.verdicts import Verdict
+from simulator.record import RunRecord
+from simulator.report import words
+from simulator.trades import Direction, Trade, slippage_usd
+
+LATEST = 50
+MOST_DECISIONS, MOST_FILLS = 6, 12
+SHORT_WHY = 90
+"""How many characters of a reason fit the table; the whole of it is in the opened row."""
+
+NO_STEP = Decimal("0.01")
+
+
+class When(msgspec.Struct, frozen=True):
+    """An instant, short and exact."""
+
+    text: str
+    exact: str
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """The way in, or out: when, and at which average price."""
+
+    when: When
+    px: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An action in words, and what the engine said to it."""
+
+    approved: bool
+    action: str
+    reasons: tuple[str, ...]
+
+
+class Why(msgspec.Struct, frozen=True):
+    """A decision behind a trade: when it was made, its reasons, and what became of its actions."""
+
+    when: When
+    trader: str
+    quotes: tuple[str, ...]
+    answers: tuple[Answer, ...]
+
+
+class TradeRow(msgspec.Struct, frozen=True):
+    """One trade as the table shows it."""
+
+    number: int
+    is_long: bool
+    what: str
+    entry: Leg
+    exit: Leg | None
+    held: str
+    ended_by: str
+    costs: str
+    returned: str
+    result: str
+    tone: str
+    whys: tuple[Why, ...]
+    fills: tuple[str, ...]
+    more_fills: int
+
+
+def trade_rows(record: RunRecord, made: Sequence[Trade]) -> list[TradeRow]:
+    """The latest trades, newest first, numbered in order of entry."""
+    numbered = list(enumerate(made, 1))[-LATEST:]
+    return [_row(record, number, trade) for number, trade in reversed(numbered)]
+
+
+def _row(record: RunRecord, number: int, trade: Trade) -> TradeRow:
+    step = record.prices[trade.symbol].tick if trade.symbol in record.prices else NO_STEP
+    side = "Long" if trade.side is Direction.LONG else "Short"
+    last = record.to_ts if trade.exit_ts is None else trade.exit_ts
+    fills = [record.fills[place] for place in trade.fills]
+    return TradeRow(
+        number=number,
+        is_long=trade.side is Direction.LONG,
+        what=f"{side} {words.grouped(trade.max_size)} {trade.symbol}",
+        entry=Leg(_when(record, trade.entry_ts), words.price(trade.entry_px, step)),
+        exit=_exit(record, trade, step),
+        held=words.span(last - trade.entry_ts),
+        ended_by="Still open" if trade.is_open else _ended_by(record, trade),
+        costs=words.number(trade.funding - trade.fees - trade.slippage_usd, signed=True),
+        returned=words.number(trade.return_pct, signed=True) + "%",
+        result=words.number(trade.net, signed=True),
+        tone=words.tone(trade.net),
+        whys=tuple(_whys(record, trade)),
+        fills=tuple(_fill_in_words(fill, step) for fill in fills[:MOST_FILLS]),
+        more_fills=max(0, len(fills) - MOST_FILLS),
+    )
+
+
+def _exit(record: RunRecord, trade: Trade, step: Decimal) -> Leg | None:
+    if trade.exit_ts is None or trade.exit_px is None:
+        return None
+    return Leg(_when(record, trade.exit_ts), words.price(trade.exit_px, step))
+
+
+def _when(record: RunRecord, ts: int) -> When:
+    """A day and a time, with the year if the run has more than one; the exact instant for hovering."""
+    first, last = to_datetime(record.from_ts), to_datetime(record.to_ts - 1)
+    moment = to_datetime(ts)
+    year = "" if first.year == last.year else f" {moment.year}"
+    return When(f"{moment.day} {moment:%b}{year} {moment:%H:%M}", iso(ts))
+
+
+def _ended_by(record: RunRecord, trade: Trade) -> str:
+    """A trigger or the venue by name; else the reason of the order that closed it."""
+    last = record.fills[trade.fills[-1]]
+    why = _reason(record, last) if trade.ended_by in ("market", "limit") else ""
+    text = why or words.cause(trade.ended_by)
+    return text if len(text) <= SHORT_WHY else text[: SHORT_WHY - 1].rstrip() + "…"
+
+
+def _reason(record: RunRecord, fill: Fill) -> str:
+    decision = record.decisions.get(record.order_decisions.get(fill.order, ""))
+    if decision is None:
+        return ""
+    for action, verdict in zip(decision.actions, decision.verdicts, strict=False):
+        if fill.order in verdict.orders:
+            return action.why or decision.note
+    return decision.note
+
+
+def _whys(record: RunRecord, trade: Trade) -> Iterator[Why]:
+    """The decisions behind a trade: those that opened it and the last of those that ended it."""
+    names = [name for name in trade.decisions if name in record.decisions]
+    if len(names) > MOST_DECISIONS:
+        half = MOST_DECISIONS // 2
+        names = [*names[:half], *names[-half:]]
+    for name in names:
+        decision = record.decisions[name]
+        yield Why(
+            When(words.minute(decision.tick_ts), iso(decision.tick_ts)),
+            decision.trader,
+            tuple(_quotes(decision)),
+            tuple(
+                _answer(action, verdict)
+                for action, verdict in zip(decision.actions, decision.verdicts, strict=False)
+            ),
+        )
+
+
+def _quotes(decision: DecisionSnapshot) -> Iterator[str]:
+    said = [*(action.why for action in decision.actions), decision.note]
+    yield from dict.fromkeys(text for text in said if text)
+
+
+def _answer(action: Action, verdict: Verdict) -> Answer:
+    reasons = tuple(str(refusal) for refusal in verdict.refusals) or ((verdict.note,) if verdict.note else ())
+    return Answer(verdict.approved, action_in_words(action), reasons)
+
+
+def action_in_words(action: Action) -> str:
+    """An action as a person would say it: "buy 0.14 BTC, stop 94,126"."""
+    match action:
+        case ProposeOrder():
+            at = "" if action.limit_px is None else f" at {words.grouped(action.limit_px)}"
+            what = f"{action.side} {words.grouped(action.size)} {action.symbol}{at}"
+            return what + _protection(action.stop_px, action.take_profit_px)
+        case CancelOrder():
+            return f"cancel order {action.order}"
+        case SetProtection():
+            return f"protect {action.symbol}" + (
+                _protection(action.stop_px, action.take_profit_px) or ", no stop and no target"
+            )
+        case ClosePosition():
+            return f"close {action.symbol}"
+
+
+def _protection(stop_px: Decimal | None, target_px: Decimal | None) -> str:
+    stop = "" if stop_px is None else f", stop {words.grouped(stop_px)}"
+    return stop + ("" if target_px is None else f", target {words.grouped(target_px)}")
+
+
+def _fill_in_words(fill: Fill, step: Decimal) -> str:
+    verb = "Bought" if fill.side is Side.BUY else "Sold"
+    text = f"{verb} {words.grouped(fill.size)} at {words.price(fill.px, step)}, {words.minute(fill.ts)}"
+    notional = fill.size * fill.reference_px
+    slipped = slippage_usd(fill) / notional / BPS if notional else ZERO
+    kind = "maker" if fill.liquidity is Liquidity.MAKER else "taker"
+    return f"{text}: fee {words.number(fill.fee)}, slippage {words.number(slipped, 1)} bps, {kind}"
