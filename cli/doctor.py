@@ -1,0 +1,249 @@
+"""What is wrong with this machine's set-up, and what to do about it. The core of `agentic doctor`.
+
+Each check looks at one thing and answers with one line; what it judges is handed to it where that can be, so
+that both sides of its edge can be tried. The database is opened as every command opens it, which brings its
+schema up.
+"""
+
+import asyncio
+import errno
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from config.settings import ENV_FILE, Settings, SettingsError, load_settings
+from db.boot import prepare
+from db.errors import DatabaseError
+from db.migrate import read_migrations
+from db.postgres_files import files_of, programs, run, server_user
+from domain.time import SystemClock, iso, parse_ts
+
+DISTRIBUTION = "agentic-trading"
+LOCK = Path(__file__).parent.parent / "requirements" / "base.lock"
+PYTHON_NEEDED = (3, 11)
+DISK_NEEDED_BYTES = 200 * 2**20
+DISK_WANTED_BYTES = 2 * 2**30
+
+
+class State(StrEnum):
+    """How a check ended: all is well, it works but look at it, or it will not work."""
+
+    OK = "ok"
+    WARN = "warn"
+    BAD = "bad"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing looked at: what was found and, unless it is well, what to do."""
+
+    name: str
+    state: State
+    found: str
+    todo: str = ""
+
+
+def run_checks() -> list[Check]:
+    """Look at everything, never raising. Takes a second or two."""
+    machine = [
+        check_system(sys.platform, platform.platform()),
+        check_python(sys.version_info[:3]),
+        check_environment(sys.prefix, sys.base_prefix),
+        check_pins(LOCK),
+        check_imports(),
+        check_clock(SystemClock().now_ms()),
+    ]
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return [*machine, Check("settings", State.BAD, str(error), "mend it in the environment or in .env")]
+    return [*machine, *_checks_of(settings)]
+
+
+def _checks_of(settings: Settings) -> Iterable[Check]:
+    yield Check("settings", State.OK, str(ENV_FILE.absolute()) if ENV_FILE.is_file() else "no .env is used")
+    yield check_home(settings.home)
+    yield check_disk(_standing(settings.home), shutil.disk_usage(_standing(settings.home)).free)
+    yield check_port(settings.web_host, settings.web_port)
+    if settings.database_url is None:
+        yield check_server_programs(settings.home)
+    url = settings.database_url
+    yield check_database(settings.home, url.get_secret_value() if url else None)
+
+
+def check_system(system: str, description: str) -> Check:
+    """Linux and macOS serve; Windows has no Unix sockets to offer."""
+    if system in ("linux", "darwin"):
+        return Check("system", State.OK, description)
+    return Check("system", State.BAD, description, "use Linux, macOS, or Linux inside Windows (WSL 2)")
+
+
+def check_python(version: tuple[int, int, int]) -> Check:
+    """Python must be new enough."""
+    found = "Python " + ".".join(map(str, version))
+    if version >= PYTHON_NEEDED:
+        return Check("python", State.OK, found)
+    return Check(
+        "python", State.BAD, found, "install Python 3.11 or newer, remove .venv and run `make setup`"
+    )
+
+
+def check_environment(prefix: str, base_prefix: str) -> Check:
+    """The program should live in an environment of its own."""
+    if prefix != base_prefix:
+        return Check("environment", State.OK, prefix)
+    return Check("environment", State.WARN, f"no virtual environment ({prefix})", "run `make setup`")
+
+
+def check_pins(lock: Path) -> Check:
+    """The installed packages must be those of the lock; an installation without a checkout has no lock."""
+    if not lock.is_file():
+        return Check("packages", State.OK, "installed without a lock file")
+    pins = dict(line.split("==") for line in lock.read_text().split() if "==" in line)
+    other = [
+        f"{name} {_version(name)} instead of {pin}" for name, pin in pins.items() if _version(name) != pin
+    ]
+    if not other:
+        return Check("packages", State.OK, f"all {len(pins)} as pinned")
+    return Check("packages", State.BAD, _shortened(other), "remove .venv and run `make setup`")
+
+
+def check_imports() -> Check:
+    """The packages the program names must import: one made for another machine does not."""
+    failures = [failure for module in _modules_needed() if (failure := _import_failure(module))]
+    if not failures:
+        return Check("imports", State.OK, "every package loads")
+    return Check("imports", State.BAD, _shortened(failures), "remove .venv and run `make setup`")
+
+
+def check_clock(now_ms: int) -> Check:
+    """The clock can't be earlier than the program's newest migration."""
+    written = read_migrations()[-1].version
+    earliest = parse_ts(f"{written[:4]}-{written[4:6]}-{written[6:8]}")
+    found = f"{iso(now_ms // 1000 * 1000)}; the local zone is {time.tzname[0]}, all times are kept in UTC"
+    if now_ms >= earliest:
+        return Check("clock", State.OK, found)
+    return Check("clock", State.BAD, found, "set the system clock: it is earlier than this program")
+
+
+def check_home(home: Path) -> Check:
+    """State must have a folder that can be written."""
+    try:
+        folder = home if home.exists() else _standing(home)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        todo = "make it a folder that can be written, or set AGENTIC_HOME"
+        return Check("home", State.BAD, f"{home}: {error.strerror}", todo)
+    return Check("home", State.OK, str(home) if folder == home else f"{home}, made at the first start")
+
+
+def check_disk(folder: Path, free_bytes: int) -> Check:
+    """There must be room for the database, and some to grow."""
+    found = f"{free_bytes / 2**30:.1f} GB free at {folder}"
+    if free_bytes >= DISK_WANTED_BYTES:
+        return Check("disk", State.OK, found)
+    state = State.WARN if free_bytes >= DISK_NEEDED_BYTES else State.BAD
+    return Check("disk", state, found, "free some space, or set AGENTIC_HOME to another disk")
+
+
+def check_port(host: str, port: int) -> Check:
+    """The page's port should be free, or be served by this program already."""
+    try:
+        with socket.create_server((host, port)):
+            return Check("port", State.OK, f"{host}:{port} is free")
+    except OSError as error:
+        found = f"{host}:{port}: {error.strerror}"
+        if error.errno == errno.EADDRINUSE:
+            todo = "unless that is `agentic up` itself, set AGENTIC_WEB_PORT to another port"
+            return Check("port", State.WARN, found, todo)
+        return Check("port", State.BAD, found, "set AGENTIC_WEB_HOST and AGENTIC_WEB_PORT")
+
+
+def check_server_programs(home: Path) -> Check:
+    """The embedded server's programs must run, as the user that the server runs as."""
+    try:
+        user = server_user(files_of(home))
+        said = run([programs(user) / "postgres", "--version"], user, Path("/"))
+    except (DatabaseError, OSError) as error:
+        return Check(
+            "server", State.BAD, str(error), "remove .venv and run `make setup`, or set DATABASE_URL"
+        )
+    if said.returncode:
+        return Check("server", State.BAD, said.stderr.strip(), "set DATABASE_URL to a server of your own")
+    return Check("server", State.OK, said.stdout.strip())
+
+
+def check_database(home: Path, database_url: str | None) -> Check:
+    """The database must answer and have this program's schema. One that was never made is left unmade."""
+    try:
+        if database_url is None and not files_of(home).data.exists():
+            return Check("database", State.OK, "embedded, made at the first start")
+        asyncio.run(_open_and_close(home, database_url))
+    except (DatabaseError, OSError) as error:
+        return Check(
+            "database", State.BAD, str(error), "see `agentic doctor --settings` for where it is sought"
+        )
+    kind = "embedded" if database_url is None else "at DATABASE_URL"
+    return Check("database", State.OK, f"{kind}, with all {len(read_migrations())} migrations")
+
+
+async def _open_and_close(home: Path, database_url: str | None) -> None:
+    opened = await prepare(home, database_url)
+    await opened.close()
+
+
+def _standing(folder: Path) -> Path:
+    """The nearest folder that exists, from here upwards."""
+    return next(place for place in (folder, *folder.parents) if os.path.isdir(place))
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "nothing"
+
+
+def _modules_needed() -> list[str]:
+    """The top-level modules of the packages that this program declares it needs."""
+    needed = {_name_of(line) for line in importlib.metadata.requires(DISTRIBUTION) or () if ";" not in line}
+    provided = importlib.metadata.packages_distributions()
+    return sorted(
+        module
+        for module, names in provided.items()
+        if needed.intersection(map(_name_of, names)) and not module.startswith("_")
+    )
+
+
+def _name_of(requirement: str) -> str:
+    """The normalised name at the head of a requirement such as "PyYAML>=6"."""
+    name = requirement.split(";")[0]
+    for mark in "<>=!~[ ":
+        name = name.split(mark)[0]
+    return name.lower().replace("_", "-")
+
+
+def _import_failure(module: str) -> str | None:
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            importlib.import_module(module)
+    except (ImportError, OSError) as error:
+        return f"{module}: {str(error).splitlines()[0]}"
+    return None
+
+
+def _shortened(items: list[str], shown: int = 3) -> str:
+    rest = f" and {len(items) - shown} more" if len(items) > shown else ""
+    return ", ".join(items[:shown]) + rest
