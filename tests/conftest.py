@@ -5,6 +5,7 @@ milliseconds.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from uuid import UUID, uuid4
@@ -32,10 +33,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Attached]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attached]:
     """The run's database server, with the template in it."""
     base = tmp_path_factory.getbasetemp()
-    home = (base if worker_id == "master" else base.parent) / "home"
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
     with attach(home, durable=False) as attached:
         asyncio.run(_make_template(attached))
         yield attached
