@@ -33,6 +33,12 @@ async def ensure_user(admin: Connection, email: str) -> UUID:
     return user_id
 
 
+async def find_user(admin: Connection, email: str) -> UUID | None:
+    """Give the person with this email, or None. Needs the administrator's connection."""
+    found: UUID | None = await admin.fetchval("select id from auth.users where email = $1", email)
+    return found
+
+
 async def load_profile(connection: Connection, user_id: UUID) -> Profile | None:
     """Give a person's profile, or None where it can't be seen."""
     row = await connection.fetchrow(

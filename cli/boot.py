@@ -1,0 +1,51 @@
+"""The composition root: the only place that builds the real things, and gives them back at the end."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import msgspec
+
+from cli.main import acting_as
+from config.settings import Settings, load_settings
+from control.errors import NotFound
+from db.boot import Prepared, prepare
+from db.people import find_user
+from db.pool import Database
+from domain.time import Clock, SystemClock
+
+
+class House(msgspec.Struct, frozen=True):
+    """Everything a command works with, open and ready."""
+
+    settings: Settings
+    database: Database
+    user_id: UUID  # as whom the command acts
+    clock: Clock
+    prepared: Prepared
+
+
+@asynccontextmanager
+async def house(user: str | None = None) -> AsyncIterator[House]:
+    """Read the settings and open the database, as `user` (an email), else `--user`, else the local owner.
+
+    Raises SettingsError, DatabaseError, or NotFound for a person there is none of.
+    """
+    settings = load_settings()
+    url = settings.database_url
+    prepared = await prepare(settings.home, url.get_secret_value() if url else None)
+    try:
+        user_id = await _person(prepared, user or acting_as.get())
+        yield House(settings, prepared.database, user_id, SystemClock(), prepared)
+    finally:
+        await prepared.close()
+
+
+async def _person(prepared: Prepared, email: str | None) -> UUID:
+    if email is None:
+        return prepared.owner_id
+    async with prepared.admin() as admin:
+        user_id = await find_user(admin, email)
+    if user_id is None:
+        raise NotFound(f"there is no user {email}; add one with `agentic user add {email}`")
+    return user_id

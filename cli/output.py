@@ -1,0 +1,151 @@
+"""How a command speaks: results on stdout, for people or as one JSON document; all else on stderr.
+
+An error that can be expected becomes one clear line and exit code 1. Its traceback is shown with
+AGENTIC_LOG_LEVEL=debug only.
+"""
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import msgspec
+import orjson
+import typer
+
+from domain.money import plain
+from domain.time import iso
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
+"""The option that every command that prints has: `as_json: AsJson = False`."""
+
+PIPE_WIDTH = 200
+"""Columns that tables may take where there is no terminal to ask."""
+
+_EXPECTED = (
+    ("control.errors", "Refused"),
+    ("db.errors", "DatabaseError"),
+    ("config.settings", "SettingsError"),
+    ("skills.problems", "SkillError"),
+    ("market.tidy.problems", "TidyError"),
+)
+"""The errors that are a person's to mend, by module and name. One that isn't loaded can't have been raised."""
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Do a command's work to its end. Expected errors end the command: a line on stderr, exit code 1."""
+    with plain_errors():
+        return asyncio.run(work)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn an expected error, or one of the file system, into a line on stderr and exit code 1."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise  # the reader has seen enough; Typer ends the command quietly
+    except _expected() as error:
+        say(describe(error))
+        if is_debugging():
+            traceback.print_exception(error)
+        raise typer.Exit(1) from None
+
+
+def describe(error: BaseException) -> str:
+    """Give an error's line. A SkillError has a line for each problem."""
+    if isinstance(error, OSError) and error.strerror and type(error).__module__ == "builtins":
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def is_debugging() -> bool:
+    """Whether tracebacks are wanted. Looked up here because the settings themselves may be what is wrong."""
+    return os.environ.get("AGENTIC_LOG_LEVEL", "").lower() == "debug"
+
+
+def say(text: str) -> None:
+    """Tell people something that is not the result: a line on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(document: T, as_json: bool, human: Callable[[T], Any]) -> None:
+    """Print a result: as JSON, or what `human` makes of it, a text or a Rich renderable.
+
+    `human` may also print by itself and give None.
+    """
+    if as_json:
+        print_json(document)
+    elif (shown := human(document)) is not None:
+        console().print(shown, soft_wrap=isinstance(shown, str))
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document. Decimals are plain text; instants of structs (`…_ts`) are RFC 3339."""
+    print(to_json(value), flush=True)
+
+
+def to_json(value: Any) -> str:
+    """Write a value as `print_json` prints it; what is not a number in JSON's sense becomes null."""
+    return orjson.dumps(value, default=_encode, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Give a Rich console for the terminal, or for a pipe: without colour, and wide enough for tables."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+@contextmanager
+def progress(label: str, total: float | None = None) -> Iterator[Callable[[float], None]]:
+    """Show a bar on stderr while something goes on, and nothing where stderr is no terminal.
+
+    Gives a function to be called with how much is done so far, out of `total`; without a total the bar only
+    shows that there is life.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+    with Progress(*columns, TimeRemainingColumn(), console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _expected() -> tuple[type[BaseException], ...]:
+    loaded = (getattr(sys.modules[module], name) for module, name in _EXPECTED if module in sys.modules)
+    return (OSError, *loaded)
+
+
+def _encode(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return plain(value) if value.is_finite() else None
+        case msgspec.Struct():
+            names = value.__struct_fields__
+            return {name: _instant(name, getattr(value, name)) for name in names}
+        case set() | frozenset():
+            return sorted(value)
+        case os.PathLike():
+            return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")
+
+
+def _instant(name: str, value: Any) -> Any:
+    is_instant = name == "ts" or name.endswith("_ts")
+    return iso(value) if is_instant and isinstance(value, int) else value
