@@ -1,18 +1,22 @@
 """The composition root: the only place that builds the real things, and gives them back at the end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
 from cli.main import acting_as
+from cli.output import run
 from config.settings import Settings, load_settings
 from control.errors import NotFound
 from db.boot import Prepared, prepare
 from db.people import find_user
 from db.pool import Database
 from domain.time import Clock, SystemClock
+
+T = TypeVar("T")
 
 
 class House(msgspec.Struct, frozen=True):
@@ -41,11 +45,21 @@ async def house(user: str | None = None) -> AsyncIterator[House]:
         await prepared.close()
 
 
+def in_house(work: Callable[[House], Awaitable[T]]) -> T:
+    """Do one piece of work in an open house; expected errors end the command, as `run` has it."""
+
+    async def opened() -> T:
+        async with house() as home:
+            return await work(home)
+
+    return run(opened())
+
+
 async def _person(prepared: Prepared, email: str | None) -> UUID:
     if email is None:
         return prepared.owner_id
     async with prepared.admin() as admin:
-        user_id = await find_user(admin, email)
+        user_id = await find_user(admin, email.lower())
     if user_id is None:
         raise NotFound(f"there is no user {email}; add one with `agentic user add {email}`")
     return user_id

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
 
 import msgspec
 import orjson
@@ -35,6 +36,7 @@ _EXPECTED = (
     ("control.errors", "Refused"),
     ("db.errors", "DatabaseError"),
     ("config.settings", "SettingsError"),
+    ("config.instruments", "UnknownInstrument"),
     ("skills.problems", "SkillError"),
     ("market.tidy.problems", "TidyError"),
 )
@@ -139,6 +141,8 @@ def _encode(value: Any) -> Any:
         case msgspec.Struct():
             names = value.__struct_fields__
             return {name: _instant(name, getattr(value, name)) for name in names}
+        case UUID():
+            return str(value)  # the driver's own kind of UUID
         case set() | frozenset():
             return sorted(value)
         case os.PathLike():
@@ -147,5 +151,12 @@ def _encode(value: Any) -> Any:
 
 
 def _instant(name: str, value: Any) -> Any:
-    is_instant = name == "ts" or name.endswith("_ts")
-    return iso(value) if is_instant and isinstance(value, int) else value
+    if name != "ts" and not name.endswith("_ts"):
+        return value
+    return (
+        [iso(ts) for ts in value]
+        if isinstance(value, list | tuple)
+        else None
+        if value is None
+        else iso(value)
+    )
