@@ -24,6 +24,9 @@ MOST_UNITS = 2_000
 FEWEST_UNITS = 30
 TAILS_PCT = (2.5, 97.5)
 
+ROUNDING = 1e-14
+"""Returns that lie closer together than this are equal: a quotient of floats is off by that much."""
+
 Range = tuple[float, float]
 
 
@@ -40,16 +43,21 @@ def intervals(returns: Floats, interval_ms: int, seed: int) -> Intervals:
     Undefined (None) for fewer than 30 returns, for returns that are all alike, and where the account was
     lost.
     """
-    if len(returns) < FEWEST_UNITS or np.ptp(returns) == 0 or returns.min() <= -1:
+    if len(returns) < FEWEST_UNITS or not vary(returns) or returns.min() <= -1:
         return Intervals()
     days = len(returns) * interval_ms // DAY_MS
-    units = _sums_of_units(returns, min(max(days, FEWEST_UNITS), MOST_UNITS))
+    units = _sums_of_units(returns, min(max(days, FEWEST_UNITS), MOST_UNITS, len(returns)))
     count, total, squares, logarithms = _resampled(units, np.random.default_rng(seed))
     mean = total / count
     deviation = np.sqrt(np.maximum(squares - count * mean**2, 0.0) / (count - 1))
     year = math.sqrt(YEAR_MS / interval_ms)
     sharpe = np.divide(mean * year, deviation, out=np.zeros_like(mean), where=deviation > 0)
     return Intervals(_middle(sharpe), _middle(np.expm1(logarithms)))
+
+
+def vary(returns: Floats) -> bool:
+    """Whether any two returns differ by more than the rounding of floats."""
+    return bool(np.ptp(returns) > ROUNDING)
 
 
 def _sums_of_units(returns: Floats, units: int) -> Floats:

@@ -20,7 +20,7 @@ from domain.bars import Floats, Ticks
 from domain.money import USD_QUANTUM, ZERO, exact, plain
 from domain.orders import Fill
 from domain.time import YEAR_MS
-from simulator.bootstrap import Range, intervals
+from simulator.bootstrap import Range, intervals, vary
 from simulator.record import RunRecord
 from simulator.trades import Trade, slippage_usd, trades
 
@@ -161,11 +161,11 @@ def _annual_return(growth: float, duration_ms: int) -> float | None:
 
 
 def _ratios(returns: Floats, year: float) -> dict[str, float | None]:
-    """Volatility, Sharpe and Sortino, annualised by √year. Equal returns have no deviation at all."""
+    """Volatility, Sharpe and Sortino, annualised by √year. Returns that do not vary have no deviation at all."""
     if len(returns) < 2:
         return {"volatility": None, "sharpe": None, "sortino": None}
     mean = float(returns.mean())
-    deviation = float(returns.std(ddof=1)) if np.ptp(returns) else 0.0
+    deviation = float(returns.std(ddof=1)) if vary(returns) else 0.0
     downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
     return {
         "volatility": deviation * math.sqrt(year),
