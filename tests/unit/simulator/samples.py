@@ -181,11 +181,14 @@ def crossings(bars: Bars, size: Decimal, *, fast: int = 20, slow: int = 50) -> l
     sign = np.sign(quick - slower)
     turns = [i for i in range(1, len(sign)) if sign[i] != sign[i - 1] and sign[i]]
     entries, held = [], Decimal(0)
+    tick = float(bars.tick)
     for turn in turns:
         if turn + slow < len(bars):
             target = size * int(sign[turn])
             name = "above" if target > 0 else "below"
-            why = f"SMA {fast} is {name} SMA {slow}: {quick[turn]:.0f} against {slower[turn]:.0f}"
+            why = (
+                f"SMA {fast} is {name} SMA {slow}: {quick[turn] * tick:.0f} against {slower[turn] * tick:.0f}"
+            )
             entries.append(Entry(turn + slow, target - held, bars.symbol, why=why))
             held = target
     return entries
