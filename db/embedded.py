@@ -10,6 +10,7 @@ user, and whoever can enter that folder can read the data folder beside it, so t
 connects: a password would have to lie in a file under the very same protection.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -25,6 +26,7 @@ from urllib.parse import quote
 from db.errors import DiskFull, Unavailable, WrongMajorVersion
 from db.postgres_files import Files, ServerUser, files_of, programs, run, server_user
 from db.postgres_probe import answers, wait_until
+from db.postgres_processes import end_orphans, serves
 
 START_TIMEOUT_S = 60.0
 ORPHANS_TIMEOUT_S = 15.0
@@ -50,8 +52,11 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
 }
 _NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-_PASSING = ("pre-existing shared memory block", "lock file")
+_ORPHANS = "pre-existing shared memory block"
+_PASSING = (_ORPHANS, "lock file")
 """What Postgres says while the processes of a killed server are still ending."""
+_NOT_THE_REASON = ("is starting up", "not yet accepting connections")
+"""What Postgres tells those who ask whether it is ready."""
 
 _started: list[subprocess.Popen[bytes]] = []
 """Servers this process started. They may outlive it; the handles are kept so that an ended one is reaped."""
@@ -111,7 +116,8 @@ def attach(home: Path, *, durable: bool = True) -> Attached:
     except PermissionError as error:
         raise Unavailable(f"can't use {error.filename}: permission denied; is it another user's?") from error
     except OSError as error:
-        raise Unavailable(f"can't keep a database in {files.root}: {error.strerror}") from error
+        kind = DiskFull if error.errno == errno.ENOSPC else Unavailable
+        raise kind(f"can't keep a database in {files.root}: {error.strerror}") from error
     return Attached(files, clients, durable)
 
 
@@ -142,6 +148,10 @@ def _ensure_started(files: Files, durable: bool) -> None:
     if answers(files.socket):
         return
     user = server_user(files)
+    if user.uid is not None:
+        files.root.chmod(
+            0o711
+        )  # whatever the umask: the server, somebody else, passes through to its folders
     binaries = programs(user)
     if not (files.data / "PG_VERSION").exists():
         _initialise(files, user, binaries, durable)
@@ -183,27 +193,17 @@ def _check_major_version(files: Files, user: ServerUser, binaries: Path) -> None
 
 
 def _forget_dead_server(files: Files) -> None:
-    """Remove the pid file of a server that is gone, where Postgres itself could not tell.
+    """Remove the lock files of a server that is gone, where Postgres itself could not tell.
 
     It takes any process of that number for a running server: one that was killed and not yet reaped by its
     parent, or, after a container's restart, quite another program. That processes of a killed server still
     use the data is found out otherwise, by its shared memory.
     """
     _started[:] = [process for process in _started if process.poll() is None]
-    pid = _server_pid(files)
-    if pid is not None and not _is_postgres(pid):
-        (files.data / "postmaster.pid").unlink(missing_ok=True)
-
-
-def _is_postgres(pid: int) -> bool:
-    """Say whether a process is alive and a Postgres; where the system can't tell, it may well be."""
-    if not Path("/proc/self/stat").exists():
-        return True
-    try:
-        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
-    except OSError:
-        return False
-    return name == "postgres" and rest.split()[0] != "Z"
+    for lock in (files.pid_file, files.socket_lock):
+        pid = _pid_in(lock)
+        if pid is not None and not serves(pid, files.data):
+            lock.unlink(missing_ok=True)
 
 
 def _start(files: Files, user: ServerUser, binaries: Path, durable: bool) -> None:
@@ -217,6 +217,8 @@ def _start(files: Files, user: ServerUser, binaries: Path, durable: bool) -> Non
         said = _log_since(files, log_from)
         if not any(sign in said for sign in _PASSING) or time.monotonic() > give_up:
             raise _failure("the database could not be started", said, files)
+        if _ORPHANS in said:
+            end_orphans(files.data)
         time.sleep(0.05)
 
 
@@ -249,21 +251,20 @@ def _launch(
 
 def _stop(files: Files) -> None:
     """Stop the server: at once for its clients, and without losing anything that was committed."""
-    pid = _server_pid(files)
+    pid = _pid_in(files.pid_file)
     if pid is None or not answers(files.socket):
         return
-    pid_file = files.data / "postmaster.pid"
     for how, timeout_s in ((signal.SIGINT, STOP_TIMEOUT_S), (signal.SIGQUIT, 5.0)):
         with suppress(ProcessLookupError):
             os.kill(pid, how)
-        if wait_until(lambda: not pid_file.exists(), timeout_s):
+        if wait_until(lambda: not files.pid_file.exists(), timeout_s):
             break
     _started[:] = [process for process in _started if process.poll() is None]
 
 
-def _server_pid(files: Files) -> int | None:
+def _pid_in(lock: Path) -> int | None:
     try:
-        return int((files.data / "postmaster.pid").read_text().split(maxsplit=1)[0])
+        return int(lock.read_text().split(maxsplit=1)[0])
     except (FileNotFoundError, ValueError, IndexError):
         return None
 
@@ -276,7 +277,8 @@ def _log_since(files: Files, at: int) -> str:
 
 def _failure(what: str, said: str, files: Files) -> Unavailable | DiskFull:
     """Make one line of what a server program said as it failed."""
-    lines = [line for line in said.splitlines() if "FATAL" in line or "PANIC" in line or "error:" in line]
-    reason = (lines or said.splitlines() or ["it said nothing"])[0].strip()
+    lines = [line for line in said.splitlines() if not any(text in line for text in _NOT_THE_REASON)]
+    grave = [line for line in lines if any(sign in line for sign in ("FATAL", "PANIC", "error:"))]
+    reason = (grave or lines or ["it said nothing"])[0].strip()
     kind = DiskFull if "No space left on device" in said else Unavailable
     return kind(f"{what}: {reason}; its log is {files.log}")

@@ -43,6 +43,14 @@ class Files(msgspec.Struct, frozen=True):
     def socket(self) -> Path:
         return self.sockets / SOCKET_NAME
 
+    @property
+    def socket_lock(self) -> Path:
+        return self.sockets / f"{SOCKET_NAME}.lock"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.data / "postmaster.pid"
+
 
 def files_of(home: Path) -> Files:
     """Lay out the server's files under `home/postgres`."""
@@ -62,7 +70,7 @@ def _socket_folder(root: Path) -> Path:
     if len(os.fsencode(near / SOCKET_NAME)) < SOCKET_PATH_MAX_BYTES:
         return near
     name = hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"agentic-{os.getuid()}-{name}"
+    return Path("/tmp") / f"agentic-{os.getuid()}-{name}"  # not TMPDIR: every process must find the same
 
 
 class ServerUser(msgspec.Struct, frozen=True):
