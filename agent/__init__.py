@@ -1,0 +1,1 @@
+"""Running a Skill for one tick: what it is shown, what it may call, and who decides."""

@@ -1,0 +1,105 @@
+"""One tick of a Skill: the only hands and eyes of whoever decides, be it a baseline or a model.
+
+Reads show the market as it was known at the tick's instant, and the account as it stood when the tick opened with
+this tick's own intents. What is done goes to the engine, and its verdict comes back.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from domain.account import FLAT, Position
+from domain.actions import Action
+from domain.orders import Order
+from domain.snapshots import AccountView, TickOutcome
+from domain.verdicts import Verdict
+from engine.engine import Engine
+from market.history import BarsView, Past
+from skills.skill import Skill
+
+
+class Tick:
+    """What may be seen and done at `ts` (UTC ms). Everything done is kept, with its verdict, in order."""
+
+    __slots__ = (
+        "_account",
+        "_engine",
+        "actions",
+        "decision",
+        "notes",
+        "past",
+        "positions",
+        "skill",
+        "ts",
+        "verdicts",
+    )
+
+    def __init__(self, skill: Skill, engine: Engine, past: Past, decision: str) -> None:
+        self.skill = skill
+        self.past = past
+        self.ts = past.ts
+        self.decision = decision
+        self.positions: Mapping[str, Position] = engine.book.positions
+        self.actions: list[Action] = []
+        self.verdicts: list[Verdict] = []
+        self.notes: list[str] = []
+        self._engine = engine
+        self._account: AccountView | None = None
+
+    # What is seen.
+
+    def bars(self, symbol: str) -> BarsView:
+        """The closed bars of one of the Skill's symbols. Raises KeyError for another."""
+        return self.past.bars(symbol)
+
+    def held(self, symbol: str) -> Decimal:
+        """The signed size held when the tick opened, in base units."""
+        return self.positions.get(symbol, FLAT).size
+
+    @property
+    def account(self) -> AccountView:
+        """Cash, equity and sizes when the tick opened."""
+        if self._account is None:
+            self._account = self._engine.account(self.ts)
+        return self._account
+
+    @property
+    def orders(self) -> Mapping[int, Order]:
+        """The live orders by number, this tick's own intents among them."""
+        return self._engine.book.orders
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether only reducing orders are taken."""
+        return self._engine.is_halted
+
+    @property
+    def has_traded(self) -> bool:
+        """Whether the account ever had a fill."""
+        return self._engine.book.fills > 0
+
+    def mark(self, symbol: str) -> Decimal | None:
+        """The mark at the tick, in USD; None when there is no fresh one."""
+        return self._engine.mark(symbol)
+
+    # What is done.
+
+    async def act(self, action: Action) -> Verdict:
+        """Propose an action to the engine and give its verdict."""
+        _ = self.account  # as it was before anything was done
+        index = len(self.actions)
+        verdict = await self._engine.submit(action, ts=self.ts, decision=self.decision, index=index)
+        self.actions.append(action)
+        self.verdicts.append(verdict)
+        return verdict
+
+    def note(self, text: str) -> None:
+        """Leave a remark in the tick's record."""
+        self.notes.append(text)
+
+    @property
+    def outcome(self) -> TickOutcome:
+        """How the tick ended: held, acted, or did nothing but be refused."""
+        if not self.actions:
+            return TickOutcome.HOLD
+        is_approved = any(verdict.approved for verdict in self.verdicts)
+        return TickOutcome.ACTED if is_approved else TickOutcome.REFUSED

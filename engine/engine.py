@@ -1,0 +1,307 @@
+"""The execution engine of one trading account: validate → risk → record → execute, for every action of every caller.
+
+It is the same object in a simulation and live; what differs is handed in: the broker, the journal, and who tells the
+time. One message is handled at a time, so each check sees every order before it.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from brokers.base import Broker
+from domain.account import Position
+from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder, SetProtection
+from domain.caps import Caps
+from domain.ids import client_order_id, decision_id
+from domain.journal import (
+    ActionRefused,
+    DayOpened,
+    Entry,
+    HaltCause,
+    HaltChanged,
+    HaltPhase,
+    IntentRecorded,
+    Journal,
+)
+from domain.money import ZERO
+from domain.orders import Order, OrderKind, OrderState
+from domain.snapshots import AccountView
+from domain.verdicts import Refusal, Verdict, refusal
+from engine import flatten, risk, validate
+from engine.approval import approve
+from engine.book import Book
+from engine.desk import Desk
+from engine.watch import HaltEvent, Watch, after, end_of_day
+
+
+class EngineState(msgspec.Struct):
+    """All that the engine remembers. Encodes to a checkpoint and back without loss."""
+
+    book: Book
+    watch: Watch
+
+
+class Engine:
+    """One account's engine.
+
+    `account` names it in ids; `symbols` and `caps` are the Skill's, the caps tightened by the platform's. `equity` is
+    the last that was observed, in USD.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        journal: Journal,
+        *,
+        account: str,
+        symbols: tuple[str, ...],
+        caps: Caps,
+        state: EngineState,
+    ) -> None:
+        self._broker = broker
+        self._journal = journal
+        self._account = account
+        self._symbols = symbols
+        self._caps = caps
+        self.state = state
+        self.equity = state.watch.baseline
+        self._arm()
+
+    # What callers see.
+
+    @property
+    def book(self) -> Book:
+        """Positions, live orders, and what caps look back at."""
+        return self.state.book
+
+    @property
+    def is_halted(self) -> bool:
+        """Whether nothing may raise exposure, because the account is flattening or halted."""
+        return self.state.watch.phase is not HaltPhase.ACTIVE
+
+    def account(self, ts: int) -> AccountView:
+        """The account at this moment."""
+        return self._broker.account(ts)
+
+    def mark(self, symbol: str) -> Decimal | None:
+        """The fresh mark of a symbol, if there is one."""
+        return self._broker.mark(symbol)
+
+    # Actions.
+
+    async def submit(self, action: Action, *, ts: int, decision: str, index: int) -> Verdict:
+        """Decide one action and carry it out. `index` counts the actions of the decision, from 0.
+
+        The verdict comes back when the venue has taken, or turned away, what was sent. What is refused was not sent.
+        """
+        desk = self._desk(ts)
+        too_many = index >= self._caps.max_actions_per_tick and not _only_reduces(action)
+        if too_many:
+            cap = self._caps.max_actions_per_tick
+            return await self._refuse(action, ts, decision, [refusal("max_actions_per_tick", cap, index + 1)])
+        match action:
+            case ProposeOrder():
+                return await self._propose(action, validate.order_of(action, desk), desk, decision, index)
+            case ClosePosition():
+                return await self._propose(action, validate.close_of(action, desk), desk, decision, index)
+            case SetProtection():
+                return await self._protect(action, desk, decision, index)
+            case CancelOrder():
+                return await self._cancel(action, desk, decision)
+
+    async def _propose(
+        self, action: Action, order: Order | Refusal, desk: Desk, decision: str, index: int
+    ) -> Verdict:
+        if isinstance(order, Refusal):
+            return await self._refuse(action, desk.ts, decision, [order])
+        if refusals := risk.check(order, desk):
+            return await self._refuse(action, desk.ts, decision, refusals)
+        numbered = self._named(order, decision, index, attempt=0)
+        return await self._send(action, desk.ts, decision, [numbered])
+
+    async def _protect(self, action: SetProtection, desk: Desk, decision: str, index: int) -> Verdict:
+        wanted = validate.protections_of(action, desk)
+        if isinstance(wanted, Refusal):
+            return await self._refuse(action, desk.ts, decision, [wanted])
+        if refusals := self._unprotected(action, desk, wanted):
+            return await self._refuse(action, desk.ts, decision, refusals)
+        kinds = {order.kind for order in wanted}
+        dropped = tuple(
+            order.number
+            for order in desk.book.orders_of(action.symbol)
+            if order.kind.is_protection and order.kind not in kinds
+        )
+        orders = [self._named(order, decision, index, attempt=n) for n, order in enumerate(wanted)]
+        return await self._send(action, desk.ts, decision, orders, dropped)
+
+    async def _cancel(self, action: CancelOrder, desk: Desk, decision: str) -> Verdict:
+        order = desk.book.orders.get(action.order)
+        if order is None:
+            hint = "get_orders lists those there are"
+            missing = refusal("order", "a live order", action.order, hint)
+            return await self._refuse(action, desk.ts, decision, [missing])
+        if order.kind is OrderKind.STOP and self._caps.require_stop:
+            kept = refusal("require_stop", "a stop", "none", "replace it with set_protection")
+            return await self._refuse(action, desk.ts, decision, [kept])
+        return await self._send(action, desk.ts, decision, [], (action.order,))
+
+    def _unprotected(self, action: SetProtection, desk: Desk, wanted: Sequence[Order]) -> list[Refusal]:
+        """Why a position may not be protected like this: its stop is gone, or too far from its entry."""
+        stop = next((order for order in wanted if order.kind is OrderKind.STOP), None)
+        if stop is None:
+            missing = refusal("require_stop", "a stop", "none", "give stop_px")
+            return [missing] if self._caps.require_stop else []
+        entry = desk.book.positions[action.symbol].entry_px
+        assert stop.trigger_px is not None
+        assert entry is not None
+        return list(risk.stop_distance(stop.trigger_px, entry, stop.side.opposite, desk))
+
+    # Record, then execute.
+
+    async def _send(
+        self,
+        action: Action | None,
+        ts: int,
+        decision: str,
+        orders: list[Order],
+        cancels: tuple[int, ...] = (),
+    ) -> Verdict:
+        """Commit the intent, then carry it out. Cancels first, so that what they free can be used."""
+        self._note(IntentRecorded(ts, decision, action, tuple(orders), cancels))
+        await self._journal.commit()
+        for number in cancels:
+            await self._broker.cancel(approve(number))
+        for order in orders:
+            self._broker.set_leverage(order.symbol, self._leverage(order.symbol))
+            await self._broker.place(approve(order))
+        turned_away = await self.absorb()
+        numbers = tuple(order.number for order in orders)
+        return Verdict(numbers, tuple(turned_away[n] for n in numbers if n in turned_away))
+
+    async def _refuse(self, action: Action, ts: int, decision: str, refusals: list[Refusal]) -> Verdict:
+        self._note(ActionRefused(ts, decision, action, tuple(refusals)))
+        return Verdict(refusals=tuple(refusals))
+
+    def _named(self, order: Order, decision: str, index: int, *, attempt: int) -> Order:
+        client_id = client_order_id(self._account, decision, index, attempt)
+        number = self._broker.take_number()
+        return msgspec.structs.replace(order, number=number, client_id=client_id, decision_id=decision)
+
+    def _leverage(self, symbol: str) -> int:
+        """The venue's leverage: the cap rounded up, within what the venue allows."""
+        wanted = int(-(-self._caps.max_leverage // 1))
+        instrument = self._broker.instrument(symbol)
+        return wanted if instrument is None else min(wanted, instrument.max_leverage)
+
+    def _note(self, entry: Entry) -> None:
+        self._journal.append(entry)
+        self.state.book.apply(entry)
+
+    # What the venue tells.
+
+    async def absorb(self) -> dict[int, Refusal]:
+        """Take in what happened at the venue; gives the orders it turned away, by number."""
+        turned_away: dict[int, Refusal] = {}
+        for event in self._broker.drain():
+            self._note(event)
+            order = getattr(event, "order", None)
+            if isinstance(order, Order) and order.state is OrderState.REJECTED:
+                turned_away[order.number] = refusal("venue", "an order it takes", order.reason)
+        return turned_away
+
+    # Losses.
+
+    async def observe(self, ts: int) -> None:
+        """Take the equity point of an instant: a new day's baseline, the peak, and the halt judged."""
+        equity = self.equity = self._broker.equity()
+        watch = self.state.watch
+        if ts >= watch.day_ends:
+            self._open_day(ts, equity)
+        if equity > watch.peak:
+            watch.peak = equity
+            self._arm()
+        if watch.phase is HaltPhase.FLATTENING:
+            await self._pursue(ts)
+        elif self._level is not None and equity <= self._level:
+            await self.halt(ts, equity)
+
+    async def halt(self, ts: int, equity: Decimal) -> None:
+        """Latch the halt that this equity breaches, then begin to flatten. Does nothing when none is breached."""
+        watch = self.state.watch
+        found = watch.breach(self._caps, equity) if watch.phase is HaltPhase.ACTIVE else None
+        if found is None:
+            return
+        watch.cause, level = found
+        watch.since, watch.attempts = ts, 0
+        self._move(HaltEvent.BREACHED, ts, equity, level)
+        await self._journal.commit()
+        await self._pursue(ts)
+
+    async def reset_halt(self, ts: int) -> HaltChanged:
+        """Lift a halt by hand, as a person. A drawdown's also makes the peak what equity is now.
+
+        Raises IllegalHalt when the account is not halted.
+        """
+        watch, equity = self.state.watch, self._broker.equity()
+        phase = after(watch.phase, HaltEvent.LIFTED)
+        assert watch.cause is not None
+        peak = equity if watch.cause is HaltCause.DRAWDOWN else None
+        watch.peak = peak or watch.peak
+        lifted = HaltChanged(ts, phase, watch.cause, equity, ZERO, peak)
+        watch.phase = phase
+        self._note(lifted)
+        await self._journal.commit()
+        self._arm()
+        return lifted
+
+    def _open_day(self, ts: int, equity: Decimal) -> None:
+        watch = self.state.watch
+        watch.day_ends, watch.baseline = end_of_day(ts), equity
+        self._note(DayOpened(ts, equity))
+        if watch.lifts_with_the_day(self._caps):
+            self._move(HaltEvent.LIFTED, ts, equity, ZERO)
+        self._arm()
+
+    async def _pursue(self, ts: int) -> None:
+        """One attempt at getting flat; when the account is, the halt is complete."""
+        watch, book = self.state.watch, self.state.book
+        attempt = flatten.steps(book, self._broker, self._caps, ts, watch.attempts)
+        if attempt.cancels or attempt.closes:
+            halt = decision_id(f"{self._account}:halt", watch.since)
+            closes = [
+                self._named(order, halt, index, attempt=watch.attempts)
+                for index, order in enumerate(attempt.closes)
+            ]
+            watch.attempts += bool(closes)
+            await self._send(None, ts, halt, closes, attempt.cancels)
+        if flatten.is_flat(self.state.book):
+            self._move(HaltEvent.FLAT, ts, self._broker.equity(), ZERO)
+            await self._journal.commit()
+
+    def _move(self, event: HaltEvent, ts: int, equity: Decimal, level: Decimal) -> None:
+        watch = self.state.watch
+        assert watch.cause is not None
+        watch.phase = after(watch.phase, event)
+        self._note(HaltChanged(ts, watch.phase, watch.cause, equity, level))
+        self._arm()
+
+    def _arm(self) -> None:
+        """Have the venue watch the level at which the next halt would be due."""
+        self._level = self.state.watch.level(self._caps)
+        self._broker.set_alarm(self._level)
+
+    def _desk(self, ts: int) -> Desk:
+        watch = self.state.watch
+        halted_by = watch.cause.value if self.is_halted and watch.cause else ""
+        return Desk(ts, self._symbols, self._caps, self.state.book, self._broker, halted_by)
+
+
+def start(cash: Decimal, ts: int, positions: dict[str, Position] | None = None) -> EngineState:
+    """The state of an account that begins with this equity."""
+    return EngineState(Book(positions or {}), Watch.start(cash, ts))
+
+
+def _only_reduces(action: Action) -> bool:
+    """Whether an action can do nothing but reduce, and so is never refused for its number."""
+    return isinstance(action, ClosePosition) or (isinstance(action, ProposeOrder) and action.reduce_only)

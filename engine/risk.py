@@ -1,0 +1,186 @@
+"""The caps, held against one legal order. Pure: what is known at this moment in, every reason against it out.
+
+An order sent reduce-only was found by `validate` to be no larger than the position: it is held to the price band and
+to nothing else, so that no cap, halt or rate limit ever stands in the way of getting out.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from domain.money import BPS, PERCENT, ZERO, plain
+from domain.orders import Order, OrderKind, Side, Tif
+from domain.time import DAY_MS, HOUR_MS, iso
+from domain.verdicts import Refusal, refusal
+from engine.book import guarded_until, orders_within
+from engine.desk import Desk
+
+Reasons = Iterator[Refusal]
+
+
+def check(order: Order, desk: Desk) -> list[Refusal]:
+    """Give every reason why this order may not be sent; none: it may."""
+    refusals = list(_price(order, desk))
+    if not order.reduce_only:
+        refusals += [reason for rule in _RAISING for reason in rule(order, desk)]
+    return refusals
+
+
+def stop_distance(stop_px: Decimal, entry_px: Decimal, side: Side, desk: Desk) -> Reasons:
+    """How far below a long's entry, or above a short's, its stop may lie. `side` is the entry's."""
+    cap = desk.caps.max_stop_distance_pct
+    distance = (entry_px - stop_px) * side.sign / entry_px / PERCENT
+    if cap is not None and distance > cap:
+        yield refusal("max_stop_distance_pct", cap, _shown(distance))
+
+
+def exposure_usd(desk: Desk, symbol: str, new: Order | None = None) -> Decimal:
+    """What could come to be held of a symbol, in USD: the larger of both sides, orders in hand included.
+
+    |position + Σ buys| and |position − Σ sells| over orders that are not reduce-only, at the mark, or at the limit
+    where that is higher. A symbol without a mark has none of its orders refused here: it has no new ones.
+    """
+    mark = desk.quotes.mark(symbol)
+    orders = [order for order in desk.book.orders_of(symbol) if not order.reduce_only]
+    if new is not None:
+        orders.append(new)
+    held = desk.book.size(symbol)
+    if mark is None:
+        entry = desk.book.positions[symbol].entry_px if held else None
+        mark = entry or ZERO
+    at_mark = held * mark
+    sums = {
+        side: sum((o.remaining * _price_of(o, mark) for o in orders if o.side is side), ZERO) for side in Side
+    }
+    return max(abs(at_mark + sums[Side.BUY]), abs(at_mark - sums[Side.SELL]))
+
+
+def _price_of(order: Order, mark: Decimal) -> Decimal:
+    if order.kind is OrderKind.LIMIT and order.limit_px is not None:
+        return max(order.limit_px, mark)
+    return mark
+
+
+def _price(order: Order, desk: Desk) -> Reasons:
+    """The band around the mark for every order, and the slippage that a taker may suffer."""
+    mark = desk.quotes.mark(order.symbol)
+    if mark is None or order.limit_px is None:
+        return
+    away = abs(order.limit_px - mark) / mark
+    band = desk.caps.price_band_pct
+    if away > band * PERCENT:
+        yield refusal("price_band_pct", band, _shown(away / PERCENT))
+    beyond = (order.limit_px - mark) * order.side.sign / mark
+    slippage = desk.caps.max_slippage_bps
+    if order.tif is Tif.IOC and not order.reduce_only and beyond > slippage * BPS:
+        yield refusal("max_slippage_bps", slippage, _shown(beyond / BPS))
+
+
+def _state(order: Order, desk: Desk) -> Reasons:
+    """A halted account and one with lost orders raise nothing."""
+    if desk.halted_by:
+        yield refusal("halt", "an account that is not halted", f"halted by {desk.halted_by}", "only reduce")
+    if not desk.book.is_resolved(order.symbol):
+        hint = "wait until the venue has told what became of it"
+        yield refusal("unresolved", "no lost order", f"one in {order.symbol}", hint)
+
+
+def _shorting(order: Order, desk: Desk) -> Reasons:
+    if desk.caps.allow_short or order.side is Side.BUY:
+        return
+    sells = sum(
+        (
+            other.remaining
+            for other in desk.book.orders_of(order.symbol)
+            if other.side is Side.SELL and not other.reduce_only
+        ),
+        order.size,
+    )
+    lowest = desk.book.size(order.symbol) - sells
+    if lowest < ZERO:
+        yield refusal("allow_short", "false", f"a position of {plain(lowest)}", "sell no more than is held")
+
+
+def _size(order: Order, desk: Desk) -> Reasons:
+    """One order's notional: of an order through zero, what it opens."""
+    cap, mark = desk.caps.max_order_usd, desk.quotes.mark(order.symbol)
+    if cap is None or mark is None:
+        return
+    closed = min(order.size, max(ZERO, desk.book.size(order.symbol) * -order.side.sign))
+    opened = (order.size - closed) * _price_of(order, mark)
+    if opened > cap:
+        yield refusal("max_order_usd", cap, opened)
+
+
+def _exposure(order: Order, desk: Desk) -> Reasons:
+    """The symbol's exposure, the sum over all symbols, and that sum over equity. An order that raises none passes."""
+    caps = desk.caps
+    before, after = exposure_usd(desk, order.symbol), exposure_usd(desk, order.symbol, order)
+    if after <= before:
+        return
+    if caps.max_position_usd is not None and after > caps.max_position_usd:
+        yield refusal("max_position_usd", caps.max_position_usd, after)
+    others = sum((exposure_usd(desk, symbol) for symbol in _symbols(desk) if symbol != order.symbol), ZERO)
+    gross, equity = others + after, desk.quotes.equity()
+    if caps.max_gross_usd is not None and gross > caps.max_gross_usd:
+        yield refusal("max_gross_usd", caps.max_gross_usd, gross)
+    if gross > caps.max_leverage * equity:
+        would_be = _shown(gross / equity) if equity > ZERO else "no equity"
+        yield refusal("max_leverage", caps.max_leverage, would_be)
+
+
+def _symbols(desk: Desk) -> set[str]:
+    """The symbols with a position, or with an order that could open one."""
+    raising = {order.symbol for order in desk.book.orders.values() if not order.reduce_only}
+    return raising | set(desk.book.positions)
+
+
+def _count(order: Order, desk: Desk) -> Reasons:
+    """How many symbols may be held at once, and how many orders sent in an hour and in a day."""
+    caps, taken = desk.caps, _symbols(desk)
+    if order.symbol not in taken and len(taken) >= caps.max_open_positions:
+        yield refusal("max_open_positions", caps.max_open_positions, len(taken) + 1)
+    for name, window_ms in (("max_orders_per_hour", HOUR_MS), ("max_orders_per_day", DAY_MS)):
+        cap: int = getattr(caps, name)
+        sent = orders_within(desk.book.order_times, desk.ts, window_ms)
+        if sent >= cap:
+            yield refusal(name, cap, sent + 1)
+
+
+def _stops(order: Order, desk: Desk) -> Reasons:
+    mark = desk.quotes.mark(order.symbol)
+    if order.stop_px is None:
+        if desk.caps.require_stop:
+            yield refusal("require_stop", "a stop", "none", "give stop_px")
+    elif mark is not None:
+        is_limit = order.kind is OrderKind.LIMIT and order.limit_px is not None
+        entry = order.limit_px if is_limit and order.limit_px is not None else mark
+        yield from stop_distance(order.stop_px, entry, order.side, desk)
+
+
+def _pauses(order: Order, desk: Desk) -> Reasons:
+    """The cool-down after a loss and the stop-guard, for the whole account."""
+    caps, book = desk.caps, desk.book
+    if caps.cooldown_after_loss_ms is not None and book.loss_ts is not None:
+        until = book.loss_ts + caps.cooldown_after_loss_ms
+        if desk.ts < until:
+            yield refusal("cooldown_after_loss", f"nothing before {iso(until)}", iso(desk.ts))
+    if caps.stop_guard is not None:
+        paused = guarded_until(book.stop_times, caps.stop_guard)
+        if paused is not None and desk.ts < paused:
+            yield refusal("stop_guard", f"nothing before {iso(paused)}", iso(desk.ts))
+
+
+def _shown(value: Decimal) -> str:
+    """A quotient cut to what people read; the comparison was made with the whole of it."""
+    return plain(Decimal(f"{value:.4f}"))
+
+
+_RAISING: tuple[Callable[[Order, Desk], Reasons], ...] = (
+    _state,
+    _shorting,
+    _size,
+    _exposure,
+    _count,
+    _stops,
+    _pauses,
+)

@@ -1,0 +1,155 @@
+"""The one way an agent reads the past: `history.as_of(t)` shows what was known at `t`, and nothing else.
+
+A series is kept with every version of every row. Between two *amendments* (a late row, or a revision that was seen)
+what is known only grows by the bars that close, so each such era has one table of columns, and an instant is a place
+in it. The tables are made when an instant falls into their era, so nothing that was seen later can leak into one.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from db.tape import Rows
+from domain.bars import Bar, Bars, FundingRates
+
+
+class BarsView(msgspec.Struct, frozen=True):
+    """The closed bars of one symbol as they were known at an instant: the first `count` rows of `bars`."""
+
+    bars: Bars
+    count: int
+    _sums: Sequence[int]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def close_sum(self, length: int) -> int:
+        """The sum of the last `length` closes, in ticks. Exact; the caller sees to it that there are so many."""
+        return self._sums[self.count] - self._sums[self.count - length]
+
+    def last(self, count: int) -> list[Bar]:
+        """The newest bars, at most `count` of them, oldest first, in decimals."""
+        return [self.bars.bar(index) for index in range(max(0, self.count - count), self.count)]
+
+
+class Series:
+    """One symbol's bars of one interval, with every version of each.
+
+    `rows` (dtype `db.market.BAR`) are sorted by `ts` and then `available_at`. `late` counts bars that were first
+    seen after their close, `revisions` later versions.
+    """
+
+    def __init__(self, symbol: str, interval_ms: int, rows: Rows) -> None:
+        self.symbol = symbol
+        self.interval_ms = interval_ms
+        self._rows = rows
+        is_first = np.diff(rows["ts"], prepend=-1) != 0
+        amended = ~is_first | (rows["available_at"] > rows["ts"] + interval_ms)
+        self.revisions = int(np.count_nonzero(~is_first))
+        self.late = int(np.count_nonzero(amended & is_first))
+        self._amendments: list[int] = np.unique(rows["available_at"][amended]).tolist()
+        self._era = -1
+        self._count = 0
+        self._bars = Bars.empty(symbol, interval_ms)
+        self._opens: Sequence[int] = ()
+        self._sums: Sequence[int] = (0,)
+
+    def as_of(self, ts: int) -> BarsView:
+        """The bars whose close, and whose version, was known at `ts`. Cheapest when asked in order of time."""
+        amendments = self._amendments
+        era = bisect_right(amendments, ts) if amendments else 0
+        if era != self._era:
+            self._enter(era)
+        return BarsView(self._bars, self._closed_by(ts), self._sums)
+
+    def final(self) -> Bars:
+        """The newest version of every bar: what did happen, as far as is known today."""
+        return _columns(self.symbol, self.interval_ms, _newest(self._rows))
+
+    def _enter(self, era: int) -> None:
+        seen_by = self._amendments[era - 1] if era else -1
+        on_time = self._rows["available_at"] <= self._rows["ts"] + self.interval_ms
+        known = _newest(self._rows[on_time | (self._rows["available_at"] <= seen_by)])
+        self._bars = _columns(self.symbol, self.interval_ms, known)
+        self._opens = self._bars.ts.tolist()
+        self._sums = list(accumulate(self._bars.close.tolist(), initial=0))
+        self._era, self._count = era, 0
+
+    def _closed_by(self, ts: int) -> int:
+        """How many bars of the table are closed: usually as many as before, or one more."""
+        opens, newest_open = self._opens, ts - self.interval_ms
+        count = self._count
+        if count < len(opens) and opens[count] <= newest_open:
+            count += 1
+            if count < len(opens) and opens[count] <= newest_open:
+                count = bisect_right(opens, newest_open)
+        elif count and opens[count - 1] > newest_open:
+            count = bisect_right(opens, newest_open)
+        self._count = count
+        return count
+
+
+class History:
+    """What a Skill can know of its market: bars of one interval, and funding, by symbol."""
+
+    def __init__(self, bars: dict[str, Series], funding: dict[str, Rows]) -> None:
+        self._bars = bars
+        self._funding = funding
+
+    def as_of(self, ts: int) -> "Past":
+        """The past as it was known at `ts`, UTC ms."""
+        return Past(self, ts)
+
+
+class Past(msgspec.Struct, frozen=True):
+    """What was known at `ts`. Holds no data of its own, so that making one costs nothing."""
+
+    history: History
+    ts: int
+
+    def bars(self, symbol: str) -> BarsView:
+        """The closed bars of a symbol. Raises KeyError for one that the history was not made with."""
+        return self.history._bars[symbol].as_of(self.ts)
+
+    def funding(self, symbol: str, count: int) -> list[tuple[int, float]]:
+        """The newest settled rates, at most `count`, oldest first: (settlement hour in UTC ms, rate)."""
+        rows = self.history._funding.get(symbol)
+        if rows is None:
+            return []
+        known = newest_rates(rows[rows["available_at"] <= self.ts])[-count:]
+        return list(zip(known["settled_at"].tolist(), known["rate"].tolist(), strict=True))
+
+
+def newest_rates(rows: Rows) -> Rows:
+    """The newest version of each settlement of some funding rows (sorted by hour, then `available_at`)."""
+    newest: Rows = rows[np.diff(rows["settled_at"], append=-1) != 0]
+    return newest
+
+
+def funding_rates(symbol: str, rows: Rows) -> FundingRates:
+    """A symbol's funding as it did settle: the newest version of each row."""
+    final = newest_rates(rows)
+    return FundingRates(
+        symbol, np.ascontiguousarray(final["settled_at"]), np.ascontiguousarray(final["rate"])
+    )
+
+
+def final_bars(symbol: str, interval_ms: int, rows: Rows) -> Bars:
+    """The newest version of every bar; `volume` is 0 where the rows have none (marks)."""
+    return _columns(symbol, interval_ms, _newest(rows))
+
+
+def _newest(rows: Rows) -> Rows:
+    newest: Rows = rows[np.diff(rows["ts"], append=-1) != 0]
+    return newest
+
+
+def _columns(symbol: str, interval_ms: int, rows: Rows) -> Bars:
+    o, h, lo, c = (np.ascontiguousarray(rows[name]) for name in ("open", "high", "low", "close"))
+    names: Any = rows.dtype.names
+    volume = np.ascontiguousarray(rows["volume"]) if "volume" in names else np.zeros(len(rows))
+    return Bars.from_floats(symbol, interval_ms, np.ascontiguousarray(rows["ts"]), (o, h, lo, c), volume)
