@@ -58,7 +58,7 @@ class TidyFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._gzipped = False
-        with _reading(path):
+        with reading(path):
             head = self._head()
         for magic, what in _FOREIGN.items():
             if head.startswith(magic):
@@ -99,7 +99,7 @@ class TidyFile:
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
         """The rows, with exactly these columns. Raises TidyError where there are others."""
         first_row = 0
-        with _reading(self.path):
+        with reading(self.path):
             for arrays in _READERS[self.form](self, columns):
                 yield Batch(first_row, arrays)
                 first_row += len(arrays[columns[0]])
@@ -131,7 +131,7 @@ class _Bounded(io.RawIOBase):
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Say in our words why a file can't be read."""
     try:
         yield
