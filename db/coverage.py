@@ -37,6 +37,25 @@ async def load_coverage(connection: Connection, tape: Tape, symbol: str | None =
     ]
 
 
+class NewsCoverage(msgspec.Struct, frozen=True):
+    """What news there is of one source: how many stories, the first and last publication (UTC ms)."""
+
+    source: str
+    rows: int
+    first_ts: int
+    last_ts: int
+
+
+async def load_news_coverage(connection: Connection, symbol: str | None = None) -> list[NewsCoverage]:
+    """Count the stories of each source, or those of them that name a symbol; the fullest source first."""
+    rows = await connection.fetch(
+        "select source, count(*), min(published_at), max(published_at) from news"
+        " where $1::text is null or $1 = any (symbols) group by source order by count(*) desc, source",
+        symbol,
+    )
+    return [NewsCoverage(*row) for row in rows]
+
+
 def _coverage_sql(tape: Tape) -> str:
     interval = "interval_ms" if "interval_ms" in tape.scope else "null::bigint"
     return f"""

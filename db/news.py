@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from db.connection import Connection
-from db.tape import Counts
+from db.tape import IMPORT_TIMEOUT_S, Counts
 
 
 class NewsRow(NamedTuple):
@@ -37,16 +37,20 @@ $3)
 async def copy_in_news(connection: Connection, rows: Sequence[NewsRow]) -> Counts:
     """Append stories as the worker; `revised` counts those that came again with another title or body."""
     await connection.execute(
+        f"set local statement_timeout = '{IMPORT_TIMEOUT_S:.0f}s'; "
         f"create temp table incoming_news on commit drop as select {_COLUMNS} from news with no data"
     )
-    await connection.copy_records_to_table("incoming_news", records=rows, columns=NewsRow._fields)
+    await connection.copy_records_to_table(
+        "incoming_news", records=rows, columns=NewsRow._fields, timeout=IMPORT_TIMEOUT_S
+    )
     revised = await connection.fetchval(
         "select count(*) from incoming_news i join news n using (source, id)"
         " where (i.title, i.body) is distinct from (n.title, n.body)"
     )
     inserted = await connection.execute(
         f"insert into news ({_COLUMNS}) select {_COLUMNS} from incoming_news"
-        " order by available_at on conflict (source, id) do nothing"
+        " order by available_at on conflict (source, id) do nothing",
+        timeout=IMPORT_TIMEOUT_S,
     )
     await connection.execute("drop table incoming_news")
     new = int(inserted.rpartition(" ")[2])
