@@ -65,6 +65,12 @@ def find(symbol: str, *, sz_decimals: int | None = None, max_leverage: int | Non
     return known
 
 
+def as_of(instrument: Instrument) -> str | None:
+    """The day of the source that an instrument of the snapshot names, such as "2025-11-10"; None when assumed."""
+    day = re.search(r"\d{4}-\d\d-\d\d", instrument.source)
+    return day[0] if day else None
+
+
 def suggest(symbol: str, known: Iterable[str] = ()) -> str | None:
     """The known symbol that was probably meant: "BTCUSDT" → "BTC", "1000PEPE" → "kPEPE"; or None."""
     by_lower = {name.lower(): name for name in [*load(), *known]}
