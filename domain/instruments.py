@@ -46,6 +46,11 @@ class Instrument(msgspec.Struct, frozen=True):
         """The smallest size step, in base units."""
         return Decimal(1).scaleb(-self.sz_decimals)
 
+    @property
+    def smallest_price(self) -> Decimal:
+        """The smallest legal price above zero, in USD."""
+        return Decimal(1).scaleb(min(0, self.sz_decimals - PRICE_DECIMALS))
+
     def legal_price(self, price: Decimal, toward: Toward) -> Decimal:
         """The nearest legal price at or beyond `price` in the given direction. Raises ValueError if none is > 0."""
         if price <= ZERO:

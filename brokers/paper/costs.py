@@ -45,11 +45,14 @@ class Costs(msgspec.Struct, frozen=True):
         return px * (ONE + side.sign * min(bps, WORST_BPS) * BPS)
 
     def fill_price(self, px: Decimal, side: Side, size: Decimal, volume: Decimal, of: Instrument) -> Decimal:
-        """The price a taker gets: worsened, then made legal against the trader."""
-        if not self.modelled:
-            return px
-        toward = Toward.UP if side is Side.BUY else Toward.DOWN
-        return of.legal_price(self.worsened(px, side, size, volume), toward)
+        """The price a taker gets: worsened, then made legal against the trader.
+
+        A sale so cheap that no legal price is left below it (a coin that has all but died) goes at that price as it is.
+        """
+        worse = self.worsened(px, side, size, volume)
+        if not self.modelled or (side is Side.SELL and worse < of.smallest_price):
+            return worse
+        return of.legal_price(worse, Toward.UP if side is Side.BUY else Toward.DOWN)
 
     def budget(self, volume: Decimal) -> Decimal | None:
         """How much of a bar may fill, in base units; None: any amount."""

@@ -21,11 +21,14 @@ class Leg(NamedTuple):
     start: Decimal
     end: Decimal
 
+    def exact(self, lam: Fraction) -> Fraction:
+        """The price at λ."""
+        start = Fraction(self.start)
+        return start + (Fraction(self.end) - start) * lam
+
     def at(self, lam: Fraction) -> Decimal:
-        """The price at λ, exact where it has a finite decimal."""
-        if lam == 1:
-            return self.end
-        return self.start + (self.end - self.start) * lam.numerator / lam.denominator
+        """The price at λ to 28 digits, exact where it has that few."""
+        return self.end if lam == 1 else _decimal(self.exact(lam))
 
 
 def corners(path: Path, index: int, *, short: bool) -> tuple[Decimal, Decimal, Decimal, Decimal]:
@@ -44,7 +47,7 @@ def reaches(
     """
     sign = 1 if falling else -1
     start, end, goal = sign * leg.start, sign * leg.end, sign * level
-    now = Fraction(start) + (Fraction(end) - Fraction(start)) * since
+    now = sign * leg.exact(since)
     if now < goal or (now == goal and not through):
         return since
     if end > goal or (end == goal and through):
@@ -60,6 +63,12 @@ class Held(NamedTuple):
     size: Decimal
     leg: Leg
     instrument: Instrument
+
+
+def is_past(leg: Leg, level: Decimal, lam: Fraction, *, falling: bool) -> bool:
+    """Whether the leg at λ is beyond `level`, below it when `falling`, else above it."""
+    now = leg.exact(lam)
+    return now < level if falling else now > level
 
 
 def equity_reaches(
@@ -107,9 +116,7 @@ def _kinks(position: Held) -> Iterable[Fraction]:
 def _room(raw_usd: Decimal, held: list[Held], lam: Fraction) -> Fraction:
     room = Fraction(raw_usd)
     for position in held:
-        size = Fraction(position.size)
-        start, end = Fraction(position.leg.start), Fraction(position.leg.end)
-        mark = start + (end - start) * lam
+        size, mark = Fraction(position.size), position.leg.exact(lam)
         notional = abs(size) * mark
         rate, deduction = position.instrument.maintenance_terms(_decimal(notional))
         room += size * mark - notional * Fraction(rate) + Fraction(deduction)

@@ -33,6 +33,7 @@ class Track(msgspec.Struct, frozen=True):
     marks: Path
     volume: Column  # base units, float
     present: Column  # 1 where there is a bar, 0 where it is missing
+    fresh: Column  # 1 where there is a bar of the marks as well
     funding: FundingRates
 
 
@@ -75,15 +76,19 @@ def build_tape(
 
 def _track(bars: Bars, marks: Bars | None, funding: FundingRates | None, from_ts: int, length: int) -> Track:
     trades, present = _on_grid(bars, from_ts, bars.interval_ms, length)
+    own_marks, seen = (
+        (trades, present) if marks is None else _on_grid(marks, from_ts, bars.interval_ms, length)
+    )
     inside = bars.between(from_ts, from_ts + length * bars.interval_ms)
     volume = np.zeros(length)
     volume[(inside.ts - from_ts) // bars.interval_ms] = inside.volume
     return Track(
         symbol=bars.symbol,
         trades=trades,
-        marks=_on_grid(marks, from_ts, bars.interval_ms, length)[0] if marks is not None else trades,
+        marks=own_marks,
         volume=volume.data,
         present=present.data,
+        fresh=(present & seen).data,
         funding=funding or FundingRates.empty(bars.symbol),
     )
 

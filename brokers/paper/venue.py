@@ -10,6 +10,7 @@ import msgspec
 
 from brokers.base import Approved
 from brokers.paper.costs import Costs
+from brokers.paper.margin import Priced, initial_margin_usd, side_of
 from domain.account import FLAT, Account, Position
 from domain.events import Adjusted, FundingPaid, Liquidated, OrderChanged, VenueEvent
 from domain.instruments import Instrument
@@ -17,8 +18,9 @@ from domain.money import ZERO, truncate_usd
 from domain.orders import Fill, Liquidity, Order, OrderEvent, OrderKind, Side
 from domain.snapshots import AccountView
 
-MARK_QUANTUM = Decimal("0.000001")
-"""A liquidation's mark lies anywhere on a line; it is kept to 1e-6 USD."""
+MARK_DECIMALS = 6
+"""A price on a path lies anywhere on a line. Where one is traded at, it is kept to 1e-6 of a dollar, or of its own
+leading digit where it is below a dollar, so that the books stay exact."""
 
 
 class VenueState(msgspec.Struct):
@@ -95,11 +97,17 @@ class PaperVenue:
     # Writes, for the engine alone.
 
     async def place(self, order: Approved[Order]) -> None:
-        """Accept or reject an order. A protection replaces the one of its kind; others wait for the next prices."""
+        """Accept or reject an order. A protection replaces the one of its kind; others wait for the next prices.
+
+        Legal prices, sizes and the smallest notional are the engine's to see to; a market order without a bound
+        takes any price.
+        """
         new = order.what.after(OrderEvent.SENT, ts=self._ts())
-        if new.kind.is_protection:
+        if self.instrument(new.symbol) is None:
+            self._close(new, OrderEvent.REJECTED, "unknownSymbol")
+        elif new.kind.is_protection:
             self._place_protection(new)
-        elif not new.reduce_only and not self._margin_allows(new, self._price_of(new)):
+        elif not self._margin_allows(new, self._price_of(new)):
             self._close(new, OrderEvent.REJECTED, "perpMargin")
         elif new.reduce_only and not self._reducible(new):
             self._close(new, OrderEvent.REJECTED, "reduceOnly")
@@ -171,6 +179,7 @@ class PaperVenue:
             self._cancel_reducing(order.symbol, "reduceOnlyCanceled")
         if first:
             self._attach_protections(after)
+        self._write_off()
         self._changed()
         return after
 
@@ -250,29 +259,23 @@ class PaperVenue:
             return order.limit_px
         return self._mark_now(order.symbol)
 
-    def _margin_allows(self, order: Order, px: Decimal) -> bool:
-        """Whether equity − fee ≥ Σ |position| × mark / L + raising orders / L, with this order among them."""
-        liquidity = Liquidity.MAKER if order.kind is OrderKind.LIMIT else Liquidity.TAKER
-        fee = self.costs.fee(order.remaining, px, liquidity)
-        return self.equity() - fee >= self._initial_margin(order, px)
+    def _margin_allows(self, order: Order, px: Decimal, liquidity: Liquidity | None = None) -> bool:
+        """Whether equity − fee ≥ Σ |position| × mark / L + raising orders / L, with this order among them.
 
-    def _initial_margin(self, new: Order, new_px: Decimal) -> Decimal:
-        """Σ over symbols of what could be held × price / L: the position and what adds to it, or what flips it."""
-        orders = [*(o for o in self.state.orders.values() if o.number != new.number), new]
-        needed = ZERO
-        for symbol in {*self.state.positions, *(order.symbol for order in orders)}:
-            size = self.state.positions.get(symbol, FLAT).size
-            own = [order for order in orders if order.symbol == symbol and not order.reduce_only]
-            adding, flipping = (
-                _raising_usd(
-                    [(o.remaining, new_px if o is new else self._price_of(o)) for o in own if o.side is side],
-                    offset,
-                )
-                for side, offset in ((_side_of(size), ZERO), (_side_of(size).opposite, abs(size)))
-            )
-            notional = max(abs(size) * self._mark_now(symbol) + adding, flipping)
-            needed += notional / self.state.leverage.get(symbol, 1)
-        return needed
+        What reduces needs no margin: a reduce-only order, or one no larger than the position it goes against.
+        """
+        held = self.state.positions.get(order.symbol, FLAT).size
+        if order.reduce_only or order.remaining <= held * -order.side.sign:
+            return True
+        orders = [
+            Priced(o, self._price_of(o)) for o in self.state.orders.values() if o.number != order.number
+        ]
+        needed = initial_margin_usd(
+            self.state.positions, [*orders, Priced(order, px)], self.state.leverage, self._mark_now
+        )
+        if liquidity is None:
+            liquidity = Liquidity.MAKER if order.kind is OrderKind.LIMIT else Liquidity.TAKER
+        return self.equity() - self.costs.fee(order.remaining, px, liquidity) >= needed
 
     def _maintenance(self) -> Decimal:
         """Maintenance margin of all positions at the marks, in USD."""
@@ -303,12 +306,11 @@ class PaperVenue:
         self._cancel_all("liquidatedCanceled")
         for symbol in sorted(self.state.positions):
             size = self.state.positions[symbol].size
-            side = _side_of(size).opposite
-            mark = self._mark_now(symbol).quantize(MARK_QUANTUM)
+            side = side_of(size).opposite
+            mark = kept(self._mark_now(symbol))
             px = self.costs.fill_price(mark, side, abs(size), volumes[symbol], self._instruments[symbol])
             self._book(None, side, abs(size), px, mark, Liquidity.TAKER, "liquidation", symbol=symbol)
-        if self.state.account.cash < ZERO:
-            self._adjust(-self.state.account.cash, "bankrupt")
+        self._write_off()
         self._changed()
 
     def _backstop(self) -> None:
@@ -317,7 +319,7 @@ class PaperVenue:
         self._cancel_all("liquidatedCanceled")
         for symbol in sorted(self.state.positions):
             size = self.state.positions[symbol].size
-            side, mark = _side_of(size).opposite, self._mark_now(symbol)
+            side, mark = side_of(size).opposite, self._mark_now(symbol)
             self._book(
                 None, side, abs(size), mark, mark, Liquidity.TAKER, "backstop", symbol=symbol, fee=ZERO
             )
@@ -327,14 +329,18 @@ class PaperVenue:
         self._changed()
 
     def _announce_liquidation(self, *, backstop: bool) -> None:
-        marks = {
-            symbol: self._mark_now(symbol).quantize(MARK_QUANTUM) for symbol in sorted(self.state.positions)
-        }
+        marks = {symbol: kept(self._mark_now(symbol)) for symbol in sorted(self.state.positions)}
         self._events.append(Liquidated(self._ts(), self.equity(), self._maintenance(), marks, backstop))
 
     def _cancel_all(self, reason: str) -> None:
         for order in list(self.state.orders.values()):
             self._close(order, OrderEvent.CANCELLED, reason)
+
+    def _write_off(self) -> None:
+        """When nothing is held any more, what is owed beyond the cash is gone: nobody can collect it."""
+        cash = self.state.account.cash
+        if cash < ZERO and not self.state.positions:
+            self._adjust(-cash, "bankrupt")
 
     def _adjust(self, amount: Decimal, reason: str) -> None:
         self.state.account.adjustments += amount
@@ -342,15 +348,6 @@ class PaperVenue:
         self._events.append(Adjusted(self._ts(), amount, reason, self.state.account.cash))
 
 
-def _side_of(size: Decimal) -> Side:
-    return Side.SELL if size < ZERO else Side.BUY
-
-
-def _raising_usd(orders: list[tuple[Decimal, Decimal]], offset: Decimal) -> Decimal:
-    """What orders of one side (size, price) open after closing `offset`, in USD."""
-    total = ZERO
-    for size, px in orders:
-        closing = min(offset, size)
-        offset -= closing
-        total += (size - closing) * px
-    return total
+def kept(px: Decimal) -> Decimal:
+    """A price from a path, cut to digits that the books can carry: see MARK_DECIMALS."""
+    return px.quantize(Decimal(1).scaleb(min(0, px.adjusted()) - MARK_DECIMALS))
