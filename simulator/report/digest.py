@@ -22,7 +22,7 @@ def report_digest(record: RunRecord, metrics: Metrics) -> str:
     """Give the sha256 of all that a report shows, without the run's id, wall-clock times and machine.
 
     It is taken over content, not over HTML: figures as canonical JSON, series as little-endian bytes. Names
-    made of the run's id (of decisions and orders) are left out too; single funding rows are in the ledger's.
+    made of the run's id (of decisions and orders) count by their place; single funding rows are in the ledger's.
     """
     digest = hashlib.sha256()
     for part in _parts(record, metrics):
@@ -34,7 +34,9 @@ def report_digest(record: RunRecord, metrics: Metrics) -> str:
 def _parts(record: RunRecord, metrics: Metrics) -> Iterator[bytes]:
     plain = {name: getattr(record, name) for name in record.__struct_fields__ if name not in NOT_SHOWN}
     yield _canonical({**plain, "metrics": as_dict(metrics), "manifest": lasting(record.manifest)})
+    places = {name: place for place, name in enumerate(record.decisions)}
     yield _canonical([_shown(decision) for decision in record.decisions.values()])
+    yield _canonical(sorted((order, places.get(name, -1)) for order, name in record.order_decisions.items()))
     yield np.ascontiguousarray(record.ts, "<i8").tobytes()
     yield np.ascontiguousarray(record.equity, "<f8").tobytes()
     for name, equity in sorted(record.baselines.items()):
