@@ -1,0 +1,163 @@
+"""The chores around the job, each beside its limit: the import of a million bars, the help, the first page."""
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from bench.environments import ROOT, NotAvailable
+from bench.measure import clean_environment, measure
+from bench.peers.job import import_file
+from bench.product import AGENTIC, Home
+
+LIMITS = ROOT / "bench" / "limits"
+_START_LIMIT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something a user waits for, and the least it can take: both give seconds, by the number of the round."""
+
+    name: str
+    limit_name: str
+    goal_s: float
+    ours: Callable[[int], float]
+    limit: Callable[[int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A chore's seconds over the rounds, and its limit's; or the reason why there are none."""
+
+    chore: Chore
+    ours_s: list[float] = field(default_factory=list)
+    limit_s: list[float] = field(default_factory=list)
+    reason: str = ""
+
+
+def do(chore: Chore, rounds: int) -> Done:
+    """Do a chore and its limit in turn, once more than is counted: the first time warms the caches."""
+    done = Done(chore)
+    try:
+        for number in range(rounds + 1):
+            ours, limit = chore.ours(number), chore.limit(number)
+            if number:
+                done.ours_s.append(ours)
+                done.limit_s.append(limit)
+    except NotAvailable as error:
+        return Done(chore, reason=str(error))
+    return done
+
+
+def chores(home: Home, data: Path) -> list[Chore]:
+    """Give the chores, to be done in rounds."""
+    file = import_file(str(data))
+    python = sys.executable
+
+    def import_rows(number: int) -> float:
+        return home.import_bars(file, f"ROWS{number}", "1m").wall_s
+
+    return [
+        Chore(
+            "`agentic data import` of 1,000,000 bars",
+            "COPY of the same file into a bare table",
+            20.0,
+            import_rows,
+            lambda number: _seconds([python, str(LIMITS / "copy_rows.py"), home.dsn, str(file)]),
+        ),
+        Chore(
+            "`agentic --help`",
+            "`python -c pass`",
+            0.3,
+            lambda number: _seconds([AGENTIC, "--help"]),
+            lambda number: _seconds([python, "-c", "pass"]),
+        ),
+        Chore(
+            "`agentic up` to the first page, warm",
+            "the database server and a bare aiohttp page",
+            8.0,
+            _start_ours(home),
+            _start_bare(home),
+        ),
+    ]
+
+
+def _seconds(command: Sequence[str]) -> float:
+    process = measure(command, clean_environment())
+    if process.exit_code:
+        raise NotAvailable(process.reason())
+    return process.wall_s
+
+
+def _start_ours(home: Home) -> Callable[[int], float]:
+    folder = str(home.folder / "started")
+
+    def start(number: int) -> float:
+        port = free_port()
+        return first_page_s([AGENTIC, "up", "--port", str(port)], port, AGENTIC_HOME=folder)
+
+    return start
+
+
+def _start_bare(home: Home) -> Callable[[int], float]:
+    folder = str(home.folder / "bare")
+
+    def start(number: int) -> float:
+        port = free_port()
+        script = [sys.executable, str(LIMITS / "first_page.py"), folder, str(port)]
+        return first_page_s(script, port, PYTHONPATH=str(ROOT))
+
+    return start
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def first_page_s(command: Sequence[str], port: int, **environment: str) -> float:
+    """Start a server, say when its first page has come, and stop it. Raises NotAvailable when none comes."""
+    started = time.perf_counter()
+    with TemporaryFile() as said:
+        process = subprocess.Popen(
+            command, env=clean_environment(**environment), stdin=subprocess.DEVNULL, stdout=said, stderr=said
+        )
+        try:
+            while not _serves(port):
+                if process.poll() is not None or time.perf_counter() - started > _START_LIMIT_S:
+                    said.seek(0)
+                    lines = said.read().decode(errors="replace").splitlines()
+                    raise NotAvailable(f"no page came: {lines[-1] if lines else 'it said nothing'}")
+                time.sleep(0.005)
+            return time.perf_counter() - started
+        finally:
+            process.send_signal(signal.SIGINT)
+            _end(process)
+
+
+def _serves(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status < 400
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
