@@ -7,7 +7,8 @@ file never changes; a database that is ahead of the program is left alone.
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +17,7 @@ import asyncpg
 import msgspec
 
 from db.connection import Connection
-from db.errors import ChangedMigration, DatabaseError, NewerSchema, translated
+from db.errors import ChangedMigration, DatabaseError, NewerSchema, translate, translated
 
 T = TypeVar("T")
 
@@ -50,17 +51,28 @@ class Migration(msgspec.Struct, frozen=True):
     sql: str
 
     @property
+    def file_name(self) -> str:
+        return f"{self.version}_{self.name}.sql"
+
+    @property
     def checksum(self) -> str:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def read_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
-    """Read a folder's migrations in order. Raises DatabaseError naming a file that is not named as one."""
-    found = []
+    """Read a folder's migrations in order. Raises DatabaseError naming a file that is not named as one.
+
+    Nor may two have one version, as happens when two people write one at a time: one would be taken for done.
+    """
+    found: list[Migration] = []
     for path in sorted(folder.glob("*.sql")):
         name = _FILE_NAME.fullmatch(path.name)
         if name is None:
             raise DatabaseError(f"{path} is not named as a migration, expected <YYYYMMDDHHMMSS>_<name>.sql")
+        if found and found[-1].version == name[1]:
+            raise DatabaseError(
+                f"{path} has the version of {found[-1].file_name}, expected one of its own; rename the newer file"
+            )
         found.append(Migration(name[1], name[2], path.read_text(encoding="utf-8")))
     return tuple(found)
 
@@ -80,7 +92,7 @@ def pending(known: Sequence[Migration], applied: Mapping[str, str | None]) -> li
         expected = applied.get(migration.version)
         if expected not in (None, migration.checksum):
             raise ChangedMigration(
-                f"migration {migration.version}_{migration.name}.sql was edited after it was applied: found "
+                f"migration {migration.file_name} was edited after it was applied: found "
                 f"checksum {migration.checksum[:12]}, expected {expected[:12]}; restore the file, and write "
                 "the change as a new migration"
             )
@@ -96,9 +108,20 @@ async def migrate(admin: Connection, folder: Path = MIGRATIONS) -> list[str]:
         missing = pending(known, dict(await admin.fetch(APPLIED_SQL)))
         done = []
         for migration in missing:
-            if await _retrying(partial(_apply, admin, migration)):
-                done.append(migration.version)
+            with _named(migration):
+                if await _retrying(partial(_apply, admin, migration)):
+                    done.append(migration.version)
     return done
+
+
+@contextmanager
+def _named(migration: Migration) -> Iterator[None]:
+    """Say in an error which migration it was."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        ours = translate(error)
+        raise type(ours)(f"migration {migration.file_name} failed: {ours}") from error
 
 
 async def _check_rights(admin: Connection) -> bool:
@@ -127,14 +150,7 @@ async def _apply(admin: Connection, migration: Migration) -> bool:
         await admin.execute(_LOCK_SQL)
         if await admin.fetchval(_IS_APPLIED_SQL, migration.version):
             return False
-        try:
-            await admin.execute(migration.sql)
-        except asyncpg.PostgresError as error:
-            if error.sqlstate in _ROLE_RACE:
-                raise
-            raise DatabaseError(
-                f"migration {migration.version}_{migration.name}.sql failed: {error}"
-            ) from error
+        await admin.execute(migration.sql)
         row = (migration.version, [migration.sql], migration.name, migration.checksum)
         await admin.execute(_RECORD_SQL, *row)
     return True
