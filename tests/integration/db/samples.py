@@ -1,0 +1,45 @@
+"""A row of every table, for tests that walk through all of them, and rows for the stores."""
+
+T0 = 1_735_689_600_000
+"""2025-01-01 00:00 UTC."""
+
+SHARED = frozenset({"instruments", "bars", "mark_prices", "funding_rates", "news"})
+"""Market data: they belong to nobody, and everybody signed in may read them."""
+
+SHARED_ROWS = {
+    "instruments": "insert into instruments values ('BTC', 5, 40, '[]', false, 'test', now())",
+    "bars": "insert into bars values ('BTC', 3600000, 0, 3600000, 1, 2, 1, 2, 5, 'test')",
+    "mark_prices": "insert into mark_prices values ('BTC', 3600000, 0, 3600000, 1, 2, 1, 2, 'test')",
+    "funding_rates": "insert into funding_rates values ('BTC', 0, 0, 0, 0.0001, 'test')",
+    "news": "insert into news (source, id, published_at, available_at, title) values ('test', '1', 0, 0, 'x')",
+}
+"""A row of each shared table."""
+
+USER_ROWS = {
+    "profiles": "insert into profiles (user_id) values ($1) on conflict do nothing",
+    "skills": "insert into skills (id, user_id, name) values (sample($1, 'skill'), $1, 'sample')",
+    "skill_versions": "insert into skill_versions (id, user_id, skill_id, number, digest, body, spec)"
+    " values (sample($1, 'version'), $1, sample($1, 'skill'), 1, 'd', 'b', '{}')",
+    "sim_runs": "insert into sim_runs (id, user_id, skill_version_id, config)"
+    " values (sample($1, 'run'), $1, sample($1, 'version'), '{}')",
+    "sim_results": "insert into sim_results (run_id, user_id, metrics, digests)"
+    " values (sample($1, 'run'), $1, '{}', '{}')",
+    "sim_series": "insert into sim_series values ($1, sample($1, 'run'), 0, 0, '{0}', '{1.5}', '{0}')",
+    "journal_entries": "insert into journal_entries values ($1, sample($1, 'run'), 1, now(), 'intent', '{}')",
+    "orders": "insert into orders (user_id, account_id, number, client_id, symbol, side, kind, size, state,"
+    " reduce_only, created_ts) values ($1, sample($1, 'run'), 1, 'c', 'BTC', 'buy', 'market', 1, 'open',"
+    " false, now())",
+    "fills": "insert into fills (user_id, account_id, seq, ts, symbol, side, size, px, fee, realized, kind)"
+    " values ($1, sample($1, 'run'), 1, now(), 'BTC', 'buy', 1, 1, 0, 0, 'trade')",
+    "decision_snapshots": "insert into decision_snapshots values ('d', $1, sample($1, 'run'), now(), 'hold', '{}')",
+}
+"""A person's row of each table with people's rows, in the order in which they lean on each other.
+
+A new table needs its line here; until then the walk through the tables fails.
+"""
+
+SAMPLE_ID_SQL = """
+create function sample(person uuid, thing text) returns uuid language sql immutable
+  return md5(person::text || thing)::uuid
+"""
+"""Gives the ids of the rows above. Made by the administrator; goes with the test's database."""

@@ -1,0 +1,387 @@
+"""A person sees and changes their own rows only: seen by walking through every table that there is.
+
+`faults` reads the catalogue for tables that are not closed as they should be, `leaks` tries the doors. Both are
+shown to find what was planted, so that a new table without a policy or a sample row can't slip through.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from db.connection import Connection
+from db.errors import DatabaseError, NotPermitted
+from db.pool import Database
+from tests.integration.db.samples import SAMPLE_ID_SQL, SHARED, SHARED_ROWS, USER_ROWS
+
+STRANGER = UUID("00000000-0000-7000-8000-00000000000c")
+"""Somebody who has nothing yet, in whose name nobody else may write."""
+
+WORKER_MAY = {
+    "bars": "INSERT SELECT",
+    "decision_snapshots": "DELETE INSERT SELECT",
+    "fills": "DELETE INSERT SELECT",
+    "funding_rates": "INSERT SELECT",
+    "instruments": "INSERT SELECT UPDATE",
+    "journal_entries": "DELETE INSERT SELECT",
+    "mark_prices": "INSERT SELECT",
+    "news": "INSERT SELECT",
+    "orders": "DELETE INSERT SELECT UPDATE",
+    "profiles": "SELECT",
+    "sim_results": "INSERT SELECT",
+    "sim_runs": "DELETE SELECT UPDATE",
+    "sim_series": "INSERT SELECT",
+    "skill_versions": "SELECT",
+    "skills": "SELECT",
+}
+"""Everything that the worker may do, by table."""
+
+PEOPLE_MAY = {
+    "profiles": "SELECT UPDATE(settings)",
+    "sim_runs": "INSERT(config) INSERT(id) INSERT(skill_version_id) INSERT(user_id) SELECT"
+    " UPDATE(finished_at) UPDATE(status)",
+    "skill_versions": "INSERT SELECT",
+    "skills": "INSERT SELECT UPDATE(archived_at) UPDATE(name)",
+}
+"""What people may do beyond reading, by table: whole rows, or the columns named."""
+
+DEFINERS = frozenset({"forget_made_up"})
+"""Functions that act as their owner: looked at one by one, with a test of what they can and can't do."""
+
+_DEFINERS_SQL = """
+select proname from pg_proc where pronamespace = 'public'::regnamespace and prosecdef and proname <> all ($1)
+"""
+_TABLES_SQL = """
+select c.oid::int, c.relname as name, c.relkind::text as kind, c.relrowsecurity as enabled,
+  c.relforcerowsecurity as forced, a.attnotnull as owned
+from pg_class c
+left join pg_attribute a on a.attrelid = c.oid and a.attname = 'user_id' and not a.attisdropped
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f') order by c.relname
+"""
+_POLICIES_SQL = """
+select cmd, roles::text[] as roles, coalesce(qual, '') || coalesce(with_check, '') as condition,
+  permissive = 'PERMISSIVE' as permissive
+from pg_policies where schemaname = 'public' and tablename = $1
+"""
+_GRANTS_SQL = """
+select name, string_agg(acl.privilege_type || coalesce('(' || part || ')', ''), ' '
+  order by acl.privilege_type || coalesce('(' || part || ')', '')) as grants
+from (
+  select relname as name, null as part, relacl as acls from pg_class where relnamespace = 'public'::regnamespace
+  union all
+  select c.relname, a.attname, a.attacl from pg_attribute a join pg_class c on c.oid = a.attrelid
+  where c.relnamespace = 'public'::regnamespace
+) granted, aclexplode(acls) acl
+where acl.grantee = coalesce(to_regrole($1)::oid, 0) group by name
+"""
+
+
+async def grants(connection: Connection, role: str) -> dict[str, str]:
+    """What a role may do with each table; a right to some columns only names them."""
+    rows = await connection.fetch(_GRANTS_SQL, role)
+    return {row["name"]: row["grants"] for row in rows}
+
+
+async def faults(admin: Connection) -> list[str]:
+    """Say what is open in the catalogue that should be closed."""
+    found = []
+    for table in await admin.fetch(_TABLES_SQL):
+        name = table["name"]
+        if table["kind"] not in ("r", "p"):
+            found.append(f"{name}: what is no table has no row security of its own")
+        elif name not in SHARED:
+            found += [f"{name}: {fault}" async for fault in _faults_of_user_table(admin, table)]
+    for role in ("PUBLIC", "anon", "service_role", "agentic_app", "authenticator"):
+        found += [f"{name}: {role} may {what}" for name, what in (await grants(admin, role)).items()]
+    people = await grants(admin, "authenticated")
+    found += [
+        f"{name}: people may {people[name]}" for name in SHARED & people.keys() if people[name] != "SELECT"
+    ]
+    definers = await admin.fetch(_DEFINERS_SQL, list(DEFINERS))
+    return found + [f"{row['proname']}: it acts as its owner, whoever calls it" for row in definers]
+
+
+async def _faults_of_user_table(admin: Connection, table: Any) -> AsyncIterator[str]:
+    if table["name"] not in USER_ROWS:
+        yield "there is no sample row of it; add one to samples.py"
+    if not table["enabled"] or not table["forced"]:
+        yield "row security is not enabled and forced"
+    if not table["owned"]:
+        yield "it has no user_id, or one that may be null"
+    policies = await admin.fetch(_POLICIES_SQL, table["name"])
+    if not any(
+        policy["cmd"] in ("SELECT", "ALL") and "authenticated" in policy["roles"] for policy in policies
+    ):
+        yield "no policy lets people read their rows"
+    for policy in policies:
+        if policy["roles"] not in (["authenticated"], ["agentic_worker"]):
+            yield f"a policy is for {policy['roles']}"
+        if policy["roles"] == ["authenticated"] and "auth.uid()" not in policy["condition"]:
+            yield "a policy for people does not ask who they are"
+
+
+async def leaks(
+    database: Database, admin: Connection, mine: UUID, theirs: UUID, rows: dict[str, str]
+) -> list[str]:
+    """Try, as one person, to see and to change what is another's; say what succeeded."""
+    found = []
+    for table, insert in rows.items():
+        columns = await admin.fetch(
+            "select attname from pg_attribute where attrelid = $1::text::regclass and attnum > 0"
+            " and not attisdropped and attgenerated = ''",
+            table,
+        )
+        attacks = [f"update {table} set {column['attname']} = {column['attname']}" for column in columns]
+        attacks += [
+            f"update {table} set user_id = '{theirs}'",
+            f"delete from {table}",
+            f"truncate {table} cascade",
+            insert.replace("$1", f"'{STRANGER}'::uuid"),
+            insert.replace("$1", f"'{theirs}'::uuid"),
+        ]
+        before = await _rows(admin, table, mine)
+        async with database.as_user(mine) as connection:
+            seen = await connection.fetch(f"select user_id from {table}")
+        if {row["user_id"] for row in seen} != {mine}:
+            found.append(f"{table}: saw the rows of {[row['user_id'] for row in seen]}")
+        for attack in attacks:
+            await _attack(database, mine, attack)
+            if await _rows(admin, table, mine) != before:
+                found.append(f"{table}: {attack}")
+                before = await _rows(admin, table, mine)
+    return found
+
+
+async def _rows(admin: Connection, table: str, mine: UUID) -> list[str]:
+    """All rows that are not mine, as text, with the transaction that wrote them."""
+    rows = await admin.fetch(
+        f"select t.xmin::text || t::text as row from {table} t where user_id <> $1 order by 1", mine
+    )
+    return [row["row"] for row in rows]
+
+
+async def _attack(database: Database, mine: UUID, sql: str) -> None:
+    try:
+        async with database.as_user(mine) as connection:
+            await connection.execute(sql)
+    except DatabaseError:
+        pass
+
+
+async def fill(admin: Connection, *people: UUID) -> None:
+    """Give each of these people a row in every table."""
+    await admin.execute(SAMPLE_ID_SQL)
+    await admin.execute("insert into auth.users (id, email) values ($1, 'stranger@localhost')", STRANGER)
+    for insert in USER_ROWS.values():
+        for person in people:
+            await admin.execute(insert, person)
+    for insert in SHARED_ROWS.values():
+        await admin.execute(insert)
+
+
+async def test_every_table_is_closed(admin: Connection) -> None:
+    """Row security is on and forced, policies ask who it is, and nobody else was granted anything."""
+    assert await faults(admin) == []
+    assert {row["name"] for row in await admin.fetch(_TABLES_SQL)} == {*USER_ROWS, *SHARED}
+
+
+@pytest.mark.parametrize(
+    ("planted", "fault"),
+    [
+        ("create table planted (user_id uuid not null)", "row security is not enabled"),
+        ("create table planted (n int)", "it has no user_id"),
+        ("create table planted (user_id uuid not null)", "there is no sample row"),
+        (
+            "create table planted (user_id uuid not null); alter table planted enable row level security",
+            "forced",
+        ),
+        ("alter table orders no force row level security", "orders: row security is not enabled and forced"),
+        ("alter table fills disable row level security", "fills: row security is not enabled and forced"),
+        ("drop policy orders_select on orders", "orders: no policy lets people read"),
+        ("create policy p on orders for select to authenticated using (true)", "does not ask who they are"),
+        ("create policy p on orders for select using (user_id = auth.uid())", "a policy is for ['public']"),
+        ("grant select on fills to anon", "fills: anon may SELECT"),
+        ("grant select on fills to public", "fills: PUBLIC may SELECT"),
+        ("grant select (px) on fills to agentic_app", "fills: agentic_app may SELECT(px)"),
+        ("grant delete on news to authenticated", "news: people may DELETE SELECT"),
+        ("create view planted as select * from orders", "planted: what is no table"),
+        (
+            "create function f() returns int language sql security definer as 'select 1'",
+            "f: it acts as its owner",
+        ),
+    ],
+)
+async def test_an_open_door_is_found(admin: Connection, planted: str, fault: str) -> None:
+    """Whatever way a table is left open, the walk through the catalogue says so."""
+    await admin.execute(planted)
+    assert any(fault in said for said in await faults(admin))
+
+
+async def test_nobody_sees_or_changes_what_is_anothers(
+    database: Database, admin: Connection, owner: UUID, other_user: UUID
+) -> None:
+    """In every table one's own rows are all there is; writing to others', or in their name, changes nothing."""
+    await fill(admin, owner, other_user)
+    assert await leaks(database, admin, owner, other_user, USER_ROWS) == []
+
+
+@pytest.mark.parametrize(
+    ("planted", "leak"),
+    [
+        ("grant select, insert, update, delete on notes to authenticated", "saw the rows"),
+        ("grant select, update on notes to authenticated", "update notes set body"),
+        ("grant select, delete on notes to authenticated", "delete from notes"),
+        ("grant select, truncate on notes to authenticated", "truncate notes"),
+        ("grant select, insert on notes to authenticated", "insert into notes"),
+        (
+            "grant select, update on notes to authenticated; alter table notes enable row level security;"
+            " create policy r on notes for select to authenticated using (user_id = auth.uid());"
+            " create policy w on notes for update to authenticated using (user_id = auth.uid()) with check (true)",
+            "update notes set user_id",
+        ),
+    ],
+)
+async def test_an_open_door_is_walked_through(
+    database: Database, admin: Connection, owner: UUID, other_user: UUID, planted: str, leak: str
+) -> None:
+    """The trial is a real one: where a table is open, it gets in."""
+    await admin.execute("create table notes (user_id uuid, body text default 'x')")
+    await admin.execute("insert into notes values ($1), ($2)", owner, other_user)
+    await admin.execute(planted)
+    rows = {"notes": "insert into notes (user_id) values ($1)"}
+    assert any(leak in found for found in await leaks(database, admin, owner, other_user, rows))
+
+
+async def test_with_nobody_signed_in_there_is_nothing(
+    database: Database, admin: Connection, owner: UUID, other_user: UUID
+) -> None:
+    """The program's own login may not even look; as a person that nobody is, every user table is empty."""
+    await fill(admin, owner, other_user)
+    async with database._pool.acquire() as connection:
+        for table in [*USER_ROWS, *SHARED]:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.fetch(f"select * from {table}")
+        for claims in ("", "{}", '{"role": "authenticated"}'):
+            async with connection.transaction():
+                await connection.execute("set local role authenticated")
+                await connection.execute("select set_config('request.jwt.claims', $1, true)", claims)
+                seen = {
+                    table: await connection.fetchval(f"select count(*) from {table}") for table in USER_ROWS
+                }
+            assert seen == dict.fromkeys(USER_ROWS, 0)
+
+
+async def test_market_data_is_read_by_all_and_written_by_the_worker(
+    database: Database, admin: Connection, owner: UUID
+) -> None:
+    """People see it and can change none of it, not even as the administrator of their own rows."""
+    await fill(admin)
+    for table, insert in SHARED_ROWS.items():
+        async with database.as_user(owner) as connection:
+            assert await connection.fetchval(f"select count(*) from {table}") == 1
+        async with database.as_worker() as connection:
+            assert await connection.fetchval(f"select count(*) from {table}") == 1
+        for attack in (
+            insert,
+            f"delete from {table}",
+            f"truncate {table}",
+            f"update {table} set source = 'me'",
+        ):
+            with pytest.raises(NotPermitted):
+                async with database.as_user(owner) as connection:
+                    await connection.execute(attack)
+
+
+async def test_the_worker_may_do_what_is_listed_and_no_more(admin: Connection) -> None:
+    """Whoever widens its rights writes them down here too."""
+    assert await grants(admin, "agentic_worker") == WORKER_MAY
+
+
+async def test_people_may_do_what_is_listed_and_no_more(admin: Connection) -> None:
+    """They read everything of theirs, and write skills, versions, wishes for runs and their settings."""
+    expected = {table: PEOPLE_MAY.get(table, "SELECT") for table in [*USER_ROWS, *SHARED]}
+    assert await grants(admin, "authenticated") == expected
+
+
+@pytest.mark.parametrize("role", ["agentic_app", "agentic_worker", "authenticated", "anon"])
+async def test_no_role_that_the_program_uses_is_above_row_security(admin: Connection, role: str) -> None:
+    """None is a superuser, goes round row security, makes roles or databases, or owns anything."""
+    row = await admin.fetchrow(
+        "select rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication,"
+        " (select count(*) from pg_class where relowner = r.oid)"
+        " + (select count(*) from pg_proc where proowner = r.oid)"
+        " + (select count(*) from pg_namespace where nspowner = r.oid) as owns"
+        " from pg_roles r where rolname = $1",
+        role,
+    )
+    assert dict(row) == {
+        "rolsuper": False,
+        "rolbypassrls": False,
+        "rolcreaterole": False,
+        "rolcreatedb": False,
+        "rolreplication": False,
+        "owns": 0,
+    }
+
+
+@pytest.mark.parametrize("table", ["auth.users", "supabase_migrations.schema_migrations"])
+async def test_who_there_is_and_what_was_migrated_is_the_administrators(
+    database: Database, owner: UUID, table: str
+) -> None:
+    """Neither a person nor the worker can read it."""
+    for act in (database.as_user(owner), database.as_worker()):
+        with pytest.raises(NotPermitted):
+            async with act as connection:
+                await connection.fetch(f"select * from {table}")
+
+
+async def test_a_person_cant_hang_a_row_on_somebody_elses(
+    database: Database, admin: Connection, owner: UUID, other_user: UUID
+) -> None:
+    """Under one's own name, but of another's skill or version: refused, as if there were none."""
+    await fill(admin, owner, other_user)
+    theirs = f"sample('{other_user}', 'skill')"
+    for sql in (
+        f"insert into skill_versions (id, user_id, skill_id, number, digest, body, spec) values"
+        f" (gen_random_uuid(), '{owner}', {theirs}, 7, 'mine', '', '{{}}')",
+        f"insert into sim_runs (id, user_id, skill_version_id, config) values"
+        f" (gen_random_uuid(), '{owner}', sample('{other_user}', 'version'), '{{}}')",
+    ):
+        with pytest.raises(DatabaseError, match="foreign key"):
+            async with database.as_user(owner) as connection:
+                await connection.execute(sql)
+
+
+@pytest.mark.parametrize("status", ["queued", "running", "done", "failed", "cancelled", "interrupted"])
+async def test_all_that_a_person_can_make_of_a_run_is_to_cancel_it(
+    database: Database, admin: Connection, owner: UUID, status: str
+) -> None:
+    """Only while it is not over; and nothing else can be said of it by hand."""
+    await fill(admin, owner)
+    await admin.execute("update sim_runs set status = $1", status)
+    for wish in ("queued", "running", "done", "failed", "interrupted", "cancelled"):
+        allowed = wish == "cancelled" and status in ("queued", "running", "interrupted")
+        changed = "UPDATE 0"
+        try:
+            async with database.as_user(owner) as connection:
+                changed = await connection.execute(f"update sim_runs set status = '{wish}'")
+        except NotPermitted:
+            pass
+        assert (changed == "UPDATE 1") == allowed, (status, wish)
+
+
+async def test_only_the_worker_forgets_and_only_what_was_made_up(
+    database: Database, admin: Connection, owner: UUID
+) -> None:
+    """The one function that may delete market data takes the synthetic, and no person can call it."""
+    await fill(admin)
+    with pytest.raises(NotPermitted):
+        async with database.as_user(owner) as connection:
+            await connection.execute("select forget_made_up('BTC')")
+    async with database.as_worker() as connection:
+        assert await connection.fetchval("select forget_made_up('BTC')") == 0
+    await admin.execute("update bars set source = 'synthetic'")
+    async with database.as_worker() as connection:
+        assert await connection.fetchval("select forget_made_up('ETH') + forget_made_up('BTC')") == 1
