@@ -10,7 +10,7 @@ import msgspec
 
 from config.instruments import UnknownInstrument
 from control.errors import Invalid
-from db.coverage import Coverage, NewsCoverage, load_coverage, load_news_coverage
+from db.coverage import Coverage, NewsCoverage, has_data, load_coverage, load_news_coverage
 from db.market import BARS, FUNDING_RATES, MARKS
 from db.news import NewsRow, latest_news, search_news
 from db.pool import Database
@@ -101,6 +101,12 @@ async def look_over(database: Database, user_id: UUID, symbol: str | None = None
             funding=await load_coverage(connection, FUNDING_RATES, symbol),
             news=await load_news_coverage(connection, symbol),
         )
+
+
+async def has_any(database: Database, user_id: UUID) -> bool:
+    """Say whether there is any market data at all."""
+    async with database.as_user(user_id) as connection:
+        return await has_data(connection)
 
 
 async def find_news(

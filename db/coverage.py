@@ -37,6 +37,15 @@ async def load_coverage(connection: Connection, tape: Tape, symbol: str | None =
     ]
 
 
+async def has_data(connection: Connection) -> bool:
+    """Whether there is any market data at all."""
+    found: bool = await connection.fetchval(
+        "select exists (select from bars) or exists (select from mark_prices)"
+        " or exists (select from funding_rates) or exists (select from news)"
+    )
+    return found
+
+
 class NewsCoverage(msgspec.Struct, frozen=True):
     """What news there is of one source: how many stories, the first and last publication (UTC ms)."""
 

@@ -16,6 +16,11 @@ def uuid7(now_ms: int | None = None, random: bytes | None = None) -> UUID:
     return UUID(int=value)
 
 
+def token(random: bytes | None = None) -> str:
+    """A text that nobody can guess: 32 random bytes, which may be handed in, in hex."""
+    return (os.urandom(32) if random is None else random).hex()
+
+
 def decision_id(account: str, tick_ts: int) -> str:
     """Name the decision of an account's tick: deciding it again gives the same name."""
     return _digest("decision", account, str(tick_ts))

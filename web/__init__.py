@@ -1,0 +1,1 @@
+"""The page and its JSON API. Speaks HTTP, and calls `control` for everything else."""

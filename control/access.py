@@ -1,0 +1,21 @@
+"""What the page needs to reach data, as one thing to be handed on, and the error that it may meet there."""
+
+import msgspec
+
+from db.errors import DatabaseError
+from db.pool import Database
+from domain.time import Clock
+
+__all__ = ["Access", "DatabaseError"]
+
+
+class Access(msgspec.Struct, frozen=True):
+    """The open database and the clock. Whose rows are seen is said with each call."""
+
+    database: Database
+    clock: Clock
+
+    async def check(self) -> None:
+        """Ask the database for a sign of life. Raises DatabaseError."""
+        async with self.database.as_worker() as connection:
+            await connection.execute("select 1")

@@ -1,0 +1,112 @@
+"""Runs as a list shows them: one line each, with what is known of it so far."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from control.errors import Invalid, NotFound
+from db import runs as store
+from db.pool import Database
+from db.runs import RunRow
+
+MOST_RUNS = 200
+
+
+class RunLine(msgspec.Struct, frozen=True):
+    """One run in a list. Instants are UTC ms; returns and the drawdown are fractions, the drawdown ≤ 0.
+
+    What a run does not know yet, or what is undefined for it, is None.
+    """
+
+    id: UUID
+    skill: str
+    version: int
+    status: str
+    progress: float
+    created_ts: int
+    finished_ts: int | None
+    symbols: list[str]
+    from_ts: int | None
+    to_ts: int | None
+    is_synthetic: bool
+    total_return: float | None
+    hold_return: float | None
+    sharpe: float | None
+    max_drawdown: float | None
+    trades: int | None
+    warnings: int
+    error: str | None
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    """Some runs, newest first, and where the next page starts; None on the last one."""
+
+    runs: list[RunLine]
+    before: UUID | None
+
+
+async def list_runs(
+    database: Database, user_id: UUID, *, limit: int = 50, before: UUID | None = None
+) -> RunPage:
+    """Give a person's newest runs. Raises Invalid for a limit that is out of bounds."""
+    if not 1 <= limit <= MOST_RUNS:
+        raise Invalid(f"limit is {limit}; it must be from 1 to {MOST_RUNS}")
+    async with database.as_user(user_id) as connection:
+        rows = await store.list_runs(connection, limit=limit + 1, before=before)
+    shown = rows[:limit]
+    return RunPage([line_of(row) for row in shown], shown[-1].id if len(rows) > limit else None)
+
+
+async def load_run(database: Database, user_id: UUID, run_id: UUID) -> RunLine:
+    """Give one run of a person's. Raises NotFound."""
+    async with database.as_user(user_id) as connection:
+        row = await store.load_run(connection, run_id)
+    if row is None:
+        raise NotFound(f"there is no run {run_id}; see `agentic sim list`")
+    return line_of(row)
+
+
+async def report_html(database: Database, user_id: UUID, run_id: UUID) -> str:
+    """Write the report of a finished run. Raises NotFound when there is none."""
+    await load_run(database, user_id, run_id)
+    raise NotFound(f"run {run_id} has no report yet")
+
+
+def line_of(row: RunRow) -> RunLine:
+    """Make a run's line of all that is kept of it."""
+    metrics, known = row.metrics or {}, {**row.config, **(row.manifest or {})}
+    hold = (row.baselines or metrics.get("baselines") or {}).get("buy-and-hold") or {}
+    return RunLine(
+        id=row.id,
+        skill=row.skill_name,
+        version=row.skill_number,
+        status=row.status,
+        progress=row.progress,
+        created_ts=row.created_ts,
+        finished_ts=row.finished_ts,
+        symbols=_symbols(known),
+        from_ts=known.get("from_ts"),
+        to_ts=known.get("to_ts"),
+        is_synthetic=_is_flagged(known.get("data"), "synthetic"),
+        total_return=metrics.get("total_return"),
+        hold_return=hold.get("total_return"),
+        sharpe=metrics.get("sharpe"),
+        max_drawdown=metrics.get("max_drawdown"),
+        trades=metrics.get("trades"),
+        warnings=len(row.warnings),
+        error=row.error,
+    )
+
+
+def _symbols(known: dict[str, Any]) -> list[str]:
+    symbols = known.get("symbols", ())
+    return [str(symbol) for symbol in symbols] if isinstance(symbols, Sequence) else []
+
+
+def _is_flagged(part: Any, flag: str) -> bool:
+    """Whether anything within a part of a manifest carries a flag."""
+    if isinstance(part, dict):
+        return part.get(flag) is True or any(_is_flagged(each, flag) for each in part.values())
+    return isinstance(part, list) and any(_is_flagged(each, flag) for each in part)
