@@ -1,6 +1,5 @@
 """Runs as a list shows them: one line each, with what is known of it so far."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -68,16 +67,10 @@ async def load_run(database: Database, user_id: UUID, run_id: UUID) -> RunLine:
     return line_of(row)
 
 
-async def report_html(database: Database, user_id: UUID, run_id: UUID) -> str:
-    """Write the report of a finished run. Raises NotFound when there is none."""
-    await load_run(database, user_id, run_id)
-    raise NotFound(f"run {run_id} has no report yet")
-
-
 def line_of(row: RunRow) -> RunLine:
     """Make a run's line of all that is kept of it."""
-    metrics, known = row.metrics or {}, {**row.config, **(row.manifest or {})}
-    hold = (row.baselines or metrics.get("baselines") or {}).get("buy-and-hold") or {}
+    metrics, manifest = row.metrics or {}, row.manifest or {}
+    hold = metrics.get("baselines", {}).get("buy-and-hold", {})
     return RunLine(
         id=row.id,
         skill=row.skill_name,
@@ -86,10 +79,10 @@ def line_of(row: RunRow) -> RunLine:
         progress=row.progress,
         created_ts=row.created_ts,
         finished_ts=row.finished_ts,
-        symbols=_symbols(known),
-        from_ts=known.get("from_ts"),
-        to_ts=known.get("to_ts"),
-        is_synthetic=_is_flagged(known.get("data"), "synthetic"),
+        symbols=manifest.get("skill", {}).get("market", {}).get("symbols", []),
+        from_ts=row.config.get("from_ts"),
+        to_ts=row.config.get("to_ts"),
+        is_synthetic=_is_flagged(manifest.get("data"), "synthetic"),
         total_return=metrics.get("total_return"),
         hold_return=hold.get("total_return"),
         sharpe=metrics.get("sharpe"),
@@ -98,11 +91,6 @@ def line_of(row: RunRow) -> RunLine:
         warnings=len(row.warnings),
         error=row.error,
     )
-
-
-def _symbols(known: dict[str, Any]) -> list[str]:
-    symbols = known.get("symbols", ())
-    return [str(symbol) for symbol in symbols] if isinstance(symbols, Sequence) else []
 
 
 def _is_flagged(part: Any, flag: str) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 import orjson
 from aiohttp import web
 
-from control import data, runs_view, skills
+from control import data, runs, runs_view, skills
 from control.errors import Invalid
 from control.runs_view import RunLine, RunPage
 from domain.time import iso
@@ -40,7 +40,7 @@ async def one_run(request: web.Request) -> web.Response:
     line = await runs_view.load_run(access.database, user_id, run_id)
     if line.status != "done":
         return render("run.html", run=line, now_ms=access.clock.now_ms())
-    report = await runs_view.report_html(access.database, user_id, run_id)
+    report = await runs.report_html(access.database, user_id, run_id)
     return web.Response(
         text=report, content_type="text/html", headers={"Content-Security-Policy": report_policy(report)}
     )
