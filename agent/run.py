@@ -39,6 +39,8 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 HELD = Decision(TickOutcome.HOLD)
+SHUT = Decision(TickOutcome.HALTED)
+"""A tick that was due and not taken, because the account is halted and flat: thinking would only cost."""
 
 
 async def run_skill(agent: Agent, ts: int) -> Decision:

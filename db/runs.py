@@ -230,6 +230,16 @@ async def load_run(connection: Connection, run_id: UUID) -> RunRow | None:
     return RunRow(*row) if row else None
 
 
+async def find_runs(connection: Connection, ending: str, *, limit: int = 10) -> list[UUID]:
+    """Give the ids of the runs one can see whose id ends like this, newest first."""
+    rows = await connection.fetch(
+        "select id from sim_runs where right(id::text, length($1)) = lower($1) order by id desc limit $2",
+        ending,
+        limit,
+    )
+    return [row["id"] for row in rows]
+
+
 async def list_runs(
     connection: Connection, *, limit: int = 50, before: UUID | None = None, skill_name: str | None = None
 ) -> list[RunRow]:

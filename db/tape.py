@@ -120,6 +120,39 @@ async def append(
     return Counts(new=new, unchanged=len(rows) - new - revised, revised=revised)
 
 
+class Ends(msgspec.Struct, frozen=True):
+    """Where a series begins and ends (UTC ms, its first and its last row), and where those two are from."""
+
+    first_ts: int
+    last_ts: int
+    sources: tuple[str, ...]
+
+
+async def ends(
+    connection: Connection, tape: Tape, symbol: str, intervals_ms: Sequence[int | None]
+) -> dict[int | None, Ends | None]:
+    """Find the ends of a symbol's series by interval (None where the tape has none); None where there are no rows.
+
+    Looks at two rows a series, however long it is.
+    """
+    where = "symbol = $1 and interval_ms = i" if "interval_ms" in tape.scope else "symbol = $1"
+    first, last = (
+        f"(select array[{tape.at}::text, source] from {tape.table} where {where}"
+        f" order by {tape.at} {direction}, available_at {direction} limit 1)"
+        for direction in ("", "desc")
+    )
+    rows = await connection.fetch(
+        f"select i, {first} as first, {last} as last from unnest($2::bigint[]) i", symbol, intervals_ms
+    )
+    return {row["i"]: _ends(row["first"], row["last"]) for row in rows}
+
+
+def _ends(first: list[str] | None, last: list[str] | None) -> Ends | None:
+    if first is None or last is None:
+        return None
+    return Ends(int(first[0]), int(last[0]), tuple(dict.fromkeys((first[1], last[1]))))
+
+
 async def load(
     connection: Connection, tape: Tape, scope: Sequence[object], from_ts: int | None, to_ts: int | None
 ) -> Rows:

@@ -18,6 +18,7 @@ class TickOutcome(IntEnum):
     ACTED = 2
     REFUSED = 3
     FAILED = 4
+    HALTED = 5  # due, and not taken: the account was halted and flat
 
 
 class AccountView(msgspec.Struct, frozen=True):

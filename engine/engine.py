@@ -80,6 +80,11 @@ class Engine:
         """Whether nothing may raise exposure, because the account is flattening or halted."""
         return self.state.watch.phase is not HaltPhase.ACTIVE
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether the account is halted and flat: there is nothing that a decision could do."""
+        return self.state.watch.phase is HaltPhase.HALTED
+
     def account(self, ts: int) -> AccountView:
         """The account at this moment."""
         return self._broker.account(ts)
@@ -175,7 +180,7 @@ class Engine:
         for order in orders:
             self._broker.set_leverage(order.symbol, self._leverage(order.symbol))
             await self._broker.place(approve(order))
-        turned_away = await self.absorb()
+        turned_away = self.absorb()
         numbers = tuple(order.number for order in orders)
         return Verdict(numbers, tuple(turned_away[n] for n in numbers if n in turned_away))
 
@@ -200,7 +205,7 @@ class Engine:
 
     # What the venue tells.
 
-    async def absorb(self) -> dict[int, Refusal]:
+    def absorb(self) -> dict[int, Refusal]:
         """Take in what happened at the venue; gives the orders it turned away, by number."""
         turned_away: dict[int, Refusal] = {}
         for event in self._broker.drain():
@@ -214,6 +219,7 @@ class Engine:
 
     async def observe(self, ts: int) -> None:
         """Take the equity point of an instant: a new day's baseline, the peak, and the halt judged."""
+        self.absorb()
         equity = self.equity = self._broker.equity()
         watch = self.state.watch
         if ts >= watch.day_ends:
@@ -228,6 +234,7 @@ class Engine:
 
     async def halt(self, ts: int, equity: Decimal) -> None:
         """Latch the halt that this equity breaches, then begin to flatten. Does nothing when none is breached."""
+        self.absorb()
         watch = self.state.watch
         found = watch.breach(self._caps, equity) if watch.phase is HaltPhase.ACTIVE else None
         if found is None:

@@ -68,6 +68,9 @@ class Series:
 
     def final(self) -> Bars:
         """The newest version of every bar: what did happen, as far as is known today."""
+        if not self._amendments:
+            self.as_of(0)
+            return self._bars
         return _columns(self.symbol, self.interval_ms, _newest(self._rows))
 
     def _enter(self, era: int) -> None:

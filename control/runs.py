@@ -1,0 +1,166 @@
+"""Simulations as a person works with them: ask for one, carry it out, look at it, stop it, go on, throw it away."""
+
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from agent.run import NoTrader, trader_for
+from control import skills
+from control.errors import Invalid, NotFound
+from db import runs as store
+from db.errors import Refused as StoreRefused
+from db.pool import Database
+from db.runs import RunLost, RunRow
+from db.skills import VersionRow
+from domain.caps import Caps
+from domain.ids import uuid7
+from domain.time import parse_interval
+from simulator.data import check_market, whole_range
+from simulator.metrics import compute
+from simulator.record import RunRecord
+from simulator.run import Finished, Progress, execute, rebuild
+from simulator.spec import DEFAULT_CASH, RunSpec, SimulationError, to_config
+from skills.skill import Skill
+from skills.skill_md import read
+
+LARGEST_CASH = Decimal(10) ** 9
+SMALLEST_CASH = Decimal(10)
+
+
+class RunRequest(msgspec.Struct, frozen=True):
+    """A run that is asked for. Without `from_ts` or `to_ts` (UTC ms) it takes all the bars there are."""
+
+    from_ts: int | None = None
+    to_ts: int | None = None
+    cash: Decimal = DEFAULT_CASH
+    costs: Literal["default", "none"] = "default"
+    funding: bool = True
+    seed: int = 0
+    execution_interval: str | None = None
+
+
+async def ask(
+    database: Database, user_id: UUID, version: VersionRow, request: RunRequest, platform: Caps
+) -> UUID:
+    """Keep a run to be carried out. Raises Invalid, in one line, for one that can't be; nothing is kept then."""
+    skill = read(version.body, where=f"{version.name}@{version.number}")
+    spec = await _spec(database, user_id, skill, request, platform)
+    async with database.as_user(user_id) as connection:
+        return await store.create_run(connection, user_id, version.id, to_config(spec))
+
+
+async def carry_out(
+    database: Database, run_id: UUID, progress: Progress = lambda done, total: None
+) -> Finished:
+    """Carry a run to its end in this process, or on from where it stopped.
+
+    Raises Invalid when it can't be, or was cancelled, in one line.
+    """
+    try:
+        return await execute(database, run_id, str(uuid7()), progress)
+    except (SimulationError, RunLost) as error:
+        raise Invalid(str(error)) from error
+
+
+async def find(database: Database, user_id: UUID, reference: str) -> RunRow:
+    """Give the run of this id, or of the only one whose id ends like this; `last` is the newest. Raises NotFound."""
+    async with database.as_user(user_id) as connection:
+        if reference == "last":
+            newest = await store.list_runs(connection, limit=1)
+            found = newest[0].id if newest else None
+        else:
+            found = _named(reference, await store.find_runs(connection, reference))
+        row = None if found is None else await store.load_run(connection, found)
+    if row is None:
+        raise NotFound(f"there is no run {reference}; `agentic sim list` shows those there are")
+    return row
+
+
+async def newest(database: Database, user_id: UUID, *, limit: int, skill: str | None = None) -> list[RunRow]:
+    """Give a person's newest runs, of one Skill if it is named."""
+    async with database.as_user(user_id) as connection:
+        return await store.list_runs(connection, limit=limit, skill_name=skill)
+
+
+async def record(database: Database, user_id: UUID, run_id: UUID) -> RunRecord:
+    """Read a finished run back whole. Raises NotFound, or Invalid when it has no results."""
+    row = await _own(database, user_id, run_id)
+    try:
+        return await rebuild(database, row)
+    except SimulationError as error:
+        raise Invalid(str(error)) from error
+
+
+async def report_html(database: Database, user_id: UUID, run_id: UUID) -> str:
+    """Write the report of a finished run. Raises as `record` does."""
+    from simulator.report import render  # templates take a while to load, and only reports need them
+
+    found = await record(database, user_id, run_id)
+    return render(found, compute(found))
+
+
+async def cancel(database: Database, user_id: UUID, run_id: UUID) -> None:
+    """Cancel a run; whoever carries it out finds out within a second or so. Raises Invalid when it is over."""
+    try:
+        async with database.as_user(user_id) as connection:
+            await store.cancel_run(connection, run_id)
+    except StoreRefused as error:
+        raise Invalid(str(error)) from error
+
+
+async def delete(database: Database, user_id: UUID, run_id: UUID) -> None:
+    """Throw a run away with all it recorded. Raises NotFound."""
+    async with database.as_worker() as connection:
+        if not await store.delete_run(connection, user_id, run_id):
+            raise NotFound(f"there is no run {run_id}")
+
+
+async def version_of(database: Database, user_id: UUID, reference: str) -> VersionRow:
+    """Give the Skill version that a run names as NAME or NAME@N. Raises NotFound."""
+    return await skills.find(database, user_id, reference)
+
+
+async def _spec(
+    database: Database, user_id: UUID, skill: Skill, request: RunRequest, platform: Caps
+) -> RunSpec:
+    """Fill in what was left out, and see whether the run can be made."""
+    if not SMALLEST_CASH <= request.cash <= LARGEST_CASH:
+        raise Invalid(f"--cash must be {SMALLEST_CASH} to {LARGEST_CASH:,.0f} USD, was {request.cash}")
+    if not 0 <= request.seed < 2**63:
+        raise Invalid(f"--seed must be 0 or more, was {request.seed}")
+    try:
+        if request.execution_interval is not None:
+            parse_interval(request.execution_interval)
+        trader_for(skill, request.seed)
+        async with database.as_user(user_id) as connection:
+            first, last = await whole_range(connection, skill)
+            spec = RunSpec(
+                from_ts=first if request.from_ts is None else request.from_ts,
+                to_ts=last if request.to_ts is None else request.to_ts,
+                cash=request.cash,
+                costs=request.costs,
+                funding=request.funding,
+                seed=request.seed,
+                execution_interval=request.execution_interval,
+                platform=platform,
+            )
+            await check_market(connection, skill, spec)
+    except (SimulationError, NoTrader, ValueError) as error:
+        raise Invalid(str(error)) from error
+    return spec
+
+
+async def _own(database: Database, user_id: UUID, run_id: UUID) -> RunRow:
+    async with database.as_user(user_id) as connection:
+        row = await store.load_run(connection, run_id)
+    if row is None:
+        raise NotFound(f"there is no run {run_id}")
+    return row
+
+
+def _named(reference: str, found: list[UUID]) -> UUID | None:
+    if len(found) > 1:
+        raise Invalid(f"{len(found)} runs end in {reference}; write more of the id")
+    return found[0] if found else None

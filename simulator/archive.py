@@ -1,0 +1,187 @@
+"""Between a run and the tables: what a stretch adds as rows, and a finished run read back as a record."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from db.records import DecisionRow, FillRow, JournalRow, OrderRow
+from db.runs import Chunk
+from db.series import Series
+from domain.bars import Floats, Ticks
+from domain.events import FundingPaid, Liquidated, OrderChanged
+from domain.journal import Entry, HaltChanged, HaltPhase, IntentRecorded
+from domain.orders import Fill, Order
+from domain.snapshots import DecisionSnapshot, TickOutcome
+from domain.time import iso, parse_interval
+from simulator.data import MarketData
+from simulator.record import RunRecord
+from simulator.replay import Stretch
+from simulator.spec import RunSpec
+from skills.skill import Skill
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_entry = msgspec.json.Decoder(Entry).decode
+_decision = msgspec.json.Decoder(DecisionSnapshot).decode
+
+OUTCOMES = {outcome.value: outcome.name.lower() for outcome in TickOutcome}
+
+
+class History(msgspec.Struct):
+    """What a run has been through, from its beginning, in the order it happened."""
+
+    entries: list[Entry] = []
+    decisions: list[DecisionSnapshot] = []
+    ts: list[Ticks] = []
+    equity: list[Floats] = []
+
+    def add(self, stretch: Stretch) -> None:
+        """Take a stretch in."""
+        self.entries += [entry for entry, _ in stretch.entries]
+        self.decisions += stretch.decisions
+        self.ts.append(stretch.ts)
+        self.equity.append(np.array([float(usd) for usd in stretch.equity]))
+
+
+def chunk_of(stretch: Stretch, before: int, progress: float, checkpoint: bytes) -> Chunk:
+    """A stretch as rows. `before` is the number of journal entries that came before it."""
+    numbered = list(enumerate(stretch.entries, before + 1))
+    changed = {
+        entry.order.number: entry.order for _, (entry, _) in numbered if isinstance(entry, OrderChanged)
+    }
+    return Chunk(
+        progress=progress,
+        checkpoint=checkpoint,
+        journal=[JournalRow(seq, entry.ts, _tag(entry), body) for seq, (entry, body) in numbered],
+        orders=[_order_row(order) for order in changed.values()],
+        fills=[_fill_row(seq, entry) for seq, (entry, _) in numbered if isinstance(entry, Fill)],
+        decisions=[_decision_row(decision) for decision in stretch.decisions],
+        series=Series(stretch.ts, stretch.equity, np.array(stretch.ticks, np.int16)),
+    )
+
+
+def history_of(journal: Iterable[JournalRow], decisions: Iterable[DecisionRow], series: Series) -> History:
+    """What was written of a run, read back."""
+    return History(
+        entries=[_entry(msgspec.json.encode(row.body)) for row in journal],
+        decisions=[_decision(msgspec.json.encode(row.body)) for row in decisions],
+        ts=[series.ts],
+        equity=[np.asarray(series.equity, np.float64)],
+    )
+
+
+def record_of(
+    run_id: str,
+    skill: Skill,
+    number: int,
+    spec: RunSpec,
+    market: MarketData,
+    manifest: dict[str, Any],
+    history: History,
+    baselines: dict[str, Floats],
+    final_equity: Decimal,
+    ticks: dict[str, int],
+    refusals: dict[str, int],
+) -> RunRecord:
+    """Put a finished run together in the form that metrics and reports read."""
+    decisions = {decision.id: decision for decision in history.decisions}
+    return RunRecord(
+        run_id=run_id,
+        skill_name=skill.name,
+        skill_version=number,
+        model=skill.model,
+        schedule=skill.schedule,
+        symbols=skill.market.symbols,
+        from_ts=spec.from_ts,
+        to_ts=spec.to_ts,
+        interval_ms=parse_interval(skill.market.interval),
+        start_usd=spec.cash,
+        final_equity=final_equity,
+        ts=np.concatenate(history.ts),
+        equity=np.concatenate(history.equity),
+        baselines=baselines,
+        fills=tuple(entry for entry in history.entries if isinstance(entry, Fill)),
+        funding=tuple(entry for entry in history.entries if isinstance(entry, FundingPaid)),
+        liquidations=tuple(entry for entry in history.entries if isinstance(entry, Liquidated)),
+        refusals=refusals,
+        ticks=ticks,
+        decisions=decisions,
+        order_decisions={
+            order.number: order.decision_id
+            for order in _orders(history.entries)
+            if order.decision_id in decisions
+        },
+        prices=market.prices,
+        manifest=manifest,
+        warnings=(*_halts(history.entries), *market.warnings),
+        seed=spec.seed,
+    )
+
+
+def _halts(entries: Sequence[Entry]) -> list[str]:
+    """What a reader must know of halts: how often, the first, and whether trading went on."""
+    begun = [e for e in entries if isinstance(e, HaltChanged) and e.phase is HaltPhase.FLATTENING]
+    if not begun:
+        return []
+    first, last = begun[0], next(e for e in reversed(entries) if isinstance(e, HaltChanged))
+    times = "once" if len(begun) == 1 else f"{len(begun)} times"
+    still = "" if last.phase is HaltPhase.ACTIVE else " It was still halted at the end."
+    return [
+        f"The engine halted the account {times}. First on {iso(first.ts)}, when equity of "
+        f"{first.equity:.2f} USD met the level that {first.cause} sets, {first.level:.2f}.{still}"
+    ]
+
+
+def _orders(entries: Iterable[Entry]) -> Iterable[Order]:
+    for entry in entries:
+        if isinstance(entry, IntentRecorded):
+            yield from entry.orders
+        elif isinstance(entry, OrderChanged):
+            yield entry.order
+
+
+def _tag(entry: Entry) -> str:
+    return str(entry.__struct_config__.tag)
+
+
+def _order_row(order: Order) -> OrderRow:
+    return OrderRow(
+        number=order.number,
+        client_id=order.client_id,
+        symbol=order.symbol,
+        side=order.side,
+        kind=order.kind,
+        size=order.size,
+        limit_px=order.limit_px,
+        state=order.state,
+        reduce_only=order.reduce_only,
+        filled=order.filled,
+        created_ts=order.created_ts,
+        closed_ts=order.closed_ts,
+        reason=order.reason or None,
+        decision_id=order.decision_id or None,
+        body=_encode(order),
+    )
+
+
+def _fill_row(seq: int, fill: Fill) -> FillRow:
+    return FillRow(
+        seq=seq,
+        ts=fill.ts,
+        order_number=fill.order or None,
+        symbol=fill.symbol,
+        side=fill.side,
+        size=fill.size,
+        px=fill.px,
+        fee=fill.fee,
+        realized=fill.realized,
+        reference_px=fill.reference_px,
+        kind=fill.cause,
+        liquidity=fill.liquidity,
+    )
+
+
+def _decision_row(decision: DecisionSnapshot) -> DecisionRow:
+    return DecisionRow(decision.id, decision.tick_ts, OUTCOMES[decision.outcome], _encode(decision))
