@@ -1,5 +1,18 @@
 """A row of every table, for tests that walk through all of them, and rows for the stores."""
 
+from decimal import Decimal
+from uuid import UUID
+
+import numpy as np
+
+from db.connection import Connection
+from db.pool import Database
+from db.records import DecisionRow, FillRow, JournalRow, OrderRow
+from db.runs import Chunk, create_run
+from db.series import Series
+from db.skills import VersionRow, save_version
+from domain.time import HOUR_MS
+
 T0 = 1_735_689_600_000
 """2025-01-01 00:00 UTC."""
 
@@ -43,3 +56,60 @@ create function sample(person uuid, thing text) returns uuid language sql immuta
   return md5(person::text || thing)::uuid
 """
 """Gives the ids of the rows above. Made by the administrator; goes with the test's database."""
+
+
+async def make_version(
+    connection: Connection, user_id: UUID, name: str = "trend", digest: str = "d1", body: str = "You trade."
+) -> VersionRow:
+    """Save a version of a skill, whose text is of no interest here."""
+    version, _ = await save_version(
+        connection,
+        user_id,
+        name=name,
+        digest=digest,
+        body=body,
+        spec={"name": name, "model": "baseline:hold"},
+    )
+    return version
+
+
+async def ask_for_run(database: Database, user_id: UUID, name: str = "trend") -> UUID:
+    """Ask for a run of a skill's version, as its person."""
+    async with database.as_user(user_id) as connection:
+        version = await make_version(connection, user_id, name)
+        return await create_run(connection, user_id, version.id, {"symbols": ["BTC"]})
+
+
+def chunk(number: int) -> Chunk:
+    """What a run adds at its `number`-th checkpoint, from 0: one row of everything."""
+    ts = T0 + number * HOUR_MS
+    one = Decimal(1)
+    return Chunk(
+        progress=min(1.0, (number + 1) / 10),
+        checkpoint=b"checkpoint %d" % number,
+        journal=[JournalRow(number, ts, "intent", {"size": Decimal("0.10"), "n": number})],
+        orders=[_order(number, ts)],
+        fills=[FillRow(number, ts, number, "BTC", "buy", one, one, one, one, None, "trade", "taker")],
+        decisions=[DecisionRow(f"decision {number}", ts, "acted", {"why": "because"})],
+        series=Series(np.array([ts]), np.array([1000.5 + number]), np.array([number], np.int16)),
+    )
+
+
+def _order(number: int, ts: int) -> OrderRow:
+    return OrderRow(
+        number=number,
+        client_id=f"c{number}",
+        symbol="BTC",
+        side="buy",
+        kind="market",
+        size=Decimal(1),
+        limit_px=None,
+        state="open",
+        reduce_only=False,
+        filled=Decimal(0),
+        created_ts=ts,
+        closed_ts=None,
+        reason=None,
+        decision_id=None,
+        body={},
+    )
