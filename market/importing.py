@@ -23,6 +23,8 @@ from market.tidy.news import Stories, read_news
 from market.tidy.problems import TidyError
 from market.tidy.series import Gaps, Rows, Series, read_bars, read_funding, read_marks
 
+_NO_SENTIMENT = (msgspec.Raw(), msgspec.Raw(b"null"))
+
 Tell = Callable[[str], None]
 """Is told what is being done now, in a few words."""
 
@@ -186,7 +188,7 @@ def news_rows(read: Stories) -> list[NewsRow]:
             url=story.url,
             symbols=story.symbols,
             category=story.category,
-            sentiment=story.sentiment,
+            sentiment=bytes(story.sentiment) if story.sentiment not in _NO_SENTIMENT else None,
         )
         for story, published in zip(read.stories, read.published, strict=True)
     ]

@@ -14,6 +14,7 @@ from market.tidy.values import Numbers
 Columns = Mapping[str, Any]
 
 _MAX_DECIMALS = 12
+_LARGEST_EXACT = 2.0**53  # units of the last decimal; of larger prices `check_exact` is the judge
 _MEND = "mend the row or leave it out"
 
 
@@ -65,9 +66,9 @@ def check_prices(columns: Columns, problems: Problems) -> None:
     prices = {name: columns[name] for name in ("open", "high", "low", "close")}
     for name, values in prices.items():
         problems.add(where_true(values <= 0), _say(name, values, "must be above 0"))
-        with np.errstate(over="ignore"):
-            scaled = np.rint(values * 10.0**_MAX_DECIMALS) / 10.0**_MAX_DECIMALS
-        fine = where_true((scaled != values) & np.isfinite(values))
+        with np.errstate(over="ignore", invalid="ignore"):
+            units = values * 10.0**_MAX_DECIMALS
+            fine = where_true((np.rint(units) / 10.0**_MAX_DECIMALS != values) & (units < _LARGEST_EXACT))
         problems.add(fine, _say(name, values, f"has more than {_MAX_DECIMALS} decimals; round it"))
     high, low = prices["high"], prices["low"]
     problems.add(

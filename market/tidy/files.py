@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import msgspec
 
-from market.tidy.problems import TidyError
+from market.tidy.problems import TidyError, shortened
 
 MAX_BYTES = 512 * 1024 * 1024
 MAX_ROWS = 5_000_000
@@ -27,6 +27,7 @@ _BLOCK_BYTES = 8 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
+_VALUE = r"[-+.0-9][-+.:TZ0-9eE ]*"
 _NO_ROWS = "Empty CSV file or block"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive",
@@ -34,7 +35,11 @@ _FOREIGN = {
     b"\xfd7zXZ": "xz-compressed",
     b"BZh": "bzip2-compressed",
     b"ARROW1": "an Arrow/Feather file",
+    b"<": "HTML or XML",
+    b"[": "a JSON array, not an object a line",
 }
+"""What begins a file of another form, and what that is."""
+_MOST_NAMES = 8
 
 
 class Form(Enum):
@@ -61,7 +66,7 @@ class TidyFile:
         with reading(path):
             head = self._head()
         for magic, what in _FOREIGN.items():
-            if head.startswith(magic):
+            if head.removeprefix(_BOM).lstrip().startswith(magic):
                 raise TidyError(f"{path} is {what}; give CSV, CSV.gz, JSONL or Parquet")
         if head.startswith(_PARQUET):
             if self._gzipped:
@@ -91,9 +96,9 @@ class TidyFile:
         """Name a row for people: by its line in the file, or by its number where there are no lines."""
         if self.form is Form.PARQUET:
             return f"{self.path} row {row + 1}"
-        wanted = row + (1 if self.form is Form.CSV else 0)
+        wanted, blank = (row + 1, b"\r\n") if self.form is Form.CSV else (row, None)
         with self.open() as lines:
-            filled = (number for number, line in enumerate(lines, 1) if line.strip(b"\r\n"))
+            filled = (number for number, line in enumerate(lines, 1) if line.strip(blank))
             return f"{self.path}:{next(islice(filled, wanted, None), '?')}"
 
     def batches(self, columns: Sequence[str]) -> Iterator[Batch]:
@@ -148,10 +153,12 @@ def check_columns(place: str, found: Sequence[str], expected: Sequence[str]) -> 
     wanted = ",".join(expected)
     if len(found) == 1 and re.search(r"[;\t|]", found[0]):
         raise TidyError(f"{place}: columns must be separated by commas: {wanted}")
-    if found and all(re.fullmatch(r"[-+.0-9eE]+", name) for name in found):
+    if found and all(re.fullmatch(_VALUE, name) for name in found):
         raise TidyError(f"{place}: there is no header line; put {wanted} before the first row")
+    if sorted(name.strip().lower() for name in found) == sorted(expected):
+        raise TidyError(f"{place}: write the columns in small letters, without spaces: {wanted}")
     parts = [
-        f"{what} {', '.join(names)}"
+        f"{what} {_listed(names)}"
         for what, names in (
             ("is missing", [name for name in expected if name not in found]),
             ("has no use for", [name for name in dict.fromkeys(found) if name not in expected]),
@@ -160,6 +167,13 @@ def check_columns(place: str, found: Sequence[str], expected: Sequence[str]) -> 
         if names
     ]
     raise TidyError(f"{place}: the file {' and '.join(parts)}; its columns must be {wanted}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names of columns, at a length that fits a line whatever they are."""
+    short = [name if name.isprintable() else repr(name) for name in map(shortened, names[:_MOST_NAMES])]
+    more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return ", ".join([*short, *more])
 
 
 def _read_csv(file: TidyFile, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -179,7 +193,7 @@ def _read_csv(file: TidyFile, columns: Sequence[str]) -> Iterator[dict[str, Any]
             for batch in reader:
                 yield {name: batch.column(name) for name in columns}
         except pa.ArrowInvalid as error:
-            if str(error).startswith(_NO_ROWS):
+            if _NO_ROWS in str(error):
                 return
             fault = _csv_fault(file, len(columns)) or f"{file.path} can't be read: {error}"
             raise TidyError(fault) from error
@@ -188,10 +202,20 @@ def _read_csv(file: TidyFile, columns: Sequence[str]) -> Iterator[dict[str, Any]
 def _csv_header(file: TidyFile) -> list[str]:
     with file.open() as stream:
         line = next(line for line in stream if line.strip(b"\r\n")).removeprefix(_BOM)
+    if b"\r" in line.rstrip(b"\r\n"):
+        raise TidyError(f"{file.path}: its lines end in CR alone; save it with LF or CRLF at their ends")
     try:
-        return next(csv.reader([line.decode().rstrip("\r\n")]))
+        return _cells(line.decode())
     except UnicodeDecodeError:
         raise TidyError(f"{file.path}:1: this is not UTF-8 text; save the file as UTF-8") from None
+
+
+def _cells(line: str) -> list[str]:
+    """The values of one line of CSV; none where it can't be split."""
+    try:
+        return next(csv.reader([line.rstrip("\r\n")]))
+    except csv.Error:
+        return []
 
 
 def _csv_fault(file: TidyFile, width: int) -> str | None:
@@ -199,11 +223,11 @@ def _csv_fault(file: TidyFile, width: int) -> str | None:
     with file.open() as stream:
         for number, raw in enumerate(stream, 1):
             try:
-                line = raw.decode().rstrip("\r\n")
+                line = raw.decode()
             except UnicodeDecodeError as error:
                 byte = raw[error.start]
                 return f"{file.path}:{number}: byte 0x{byte:02x} is not UTF-8 text; save the file as UTF-8"
-            if line and (found := len(next(csv.reader([line])))) != width:
+            if line.strip("\r\n") and (found := len(_cells(line))) != width:
                 return f"{file.path}:{number}: found {found} value{'s' * (found != 1)}, expected {width}"
     return None
 
@@ -229,11 +253,20 @@ def _read_jsonl(file: TidyFile, columns: Sequence[str]) -> Iterator[dict[str, An
 def read_json_line(place: str, line: bytes, decode: Callable[[bytes], Any]) -> Any:
     """Decode one line. Raises TidyError saying what it should have been."""
     try:
+        line.decode()
         return decode(line.removeprefix(_BOM))
     except msgspec.ValidationError as error:
-        raise TidyError(f"{place}: {error}".replace("`", "'")) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise TidyError(f"{place}: {_plainly(str(error))}") from None
+    except UnicodeDecodeError:
+        raise TidyError(f"{place}: this is not UTF-8 text; save the file as UTF-8") from None
+    except (msgspec.DecodeError, RecursionError) as error:
         raise TidyError(f"{place}: this is not one JSON object on a line ({error})") from None
+
+
+def _plainly(text: str) -> str:
+    """Name the field first: "Expected `str`, got `int` - at `$.title`" becomes "title: expected str, got int"."""
+    what, _, field = text.replace("`", "").partition(" - at $.")
+    return f"{field}: {what[0].lower()}{what[1:]}" if field else what
 
 
 def _read_parquet(file: TidyFile, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.time import parse_ts
-from market.tidy.problems import Problems, TidyError, where_true
+from market.tidy.problems import Problems, TidyError, shortened, where_true
 from market.tidy.values import matches, replaced, without_nulls
 
 Instants = NDArray[np.int64]
@@ -125,7 +125,7 @@ def _bad_instant(name: str, text: str) -> str:
     try:
         moment = parse_ts(text)
     except ValueError:
-        return f"{name} {text!r} is not an instant; write UTC milliseconds, such as 1714521600000"
+        return f"{name} {shortened(text)!r} is not an instant; write UTC milliseconds, such as 1714521600000"
     if any(sign in text[10:] for sign in "+-"):
         return f"{name} {text!r} is in another time zone; write every time in UTC ({moment})"
     return f"{name} {text!r} has no time zone; write every time in UTC ({moment}, if that is what it is)"

@@ -4,9 +4,10 @@ Texts are kept as they came. They are data from outside: whoever shows them esca
 a model fences them.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -18,12 +19,15 @@ from market.tidy.problems import Problems, TidyError, where_true
 
 NEWS_COLUMNS = ("id", "published_at", "source", "title", "body", "url", "symbols")
 
+_NUL = re.compile(rb"(?<!\\)(\\\\)*\\u0000")
+_LONGEST_SENTIMENT = 10_000
+
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of a news file. `published_at` is UTC ms, or an RFC 3339 text in UTC; `sentiment` any JSON value."""
+    """A line of a news file. `published_at` is UTC ms, or an RFC 3339 text in UTC; `sentiment` is JSON as it came."""
 
     id: Name
     published_at: int | str
@@ -33,7 +37,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     body: Annotated[str, msgspec.Meta(max_length=200_000)] | None = None
     url: Annotated[str, msgspec.Meta(max_length=4_000)] | None = None
     category: Annotated[str, msgspec.Meta(max_length=200)] | None = None
-    sentiment: Any = None
+    sentiment: msgspec.Raw = msgspec.Raw()
 
 
 class Stories(msgspec.Struct, frozen=True):
@@ -80,7 +84,7 @@ def _read(file: TidyFile, now_ms: int | None, unused: set[str]) -> tuple[list[St
                 continue
             place = f"{file.path}:{number}"
             story = read_json_line(place, line, decode)
-            _check_text(place, story)
+            _check_text(place, line, story)
             unused.update(read_json_line(place, line, names).keys() - Story.__struct_fields__)
             stories.append(story)
             places.append(place)
@@ -106,17 +110,11 @@ def _published(stories: list[Story], places: list[str], now_ms: int | None) -> l
     return listed
 
 
-def _check_text(place: str, story: Story) -> None:
-    for name, text in _texts(story):
-        if "\0" in text:
-            raise TidyError(f"{place}: {name} holds a NUL character, which can't be kept; take it out")
+def _check_text(place: str, line: bytes, story: Story) -> None:
+    if _NUL.search(line):
+        raise TidyError(f"{place}: a text holds the NUL character, which can't be kept; take it out")
     for name in ("id", "source", "title"):
         if not getattr(story, name).strip():
             raise TidyError(f"{place}: {name} is blank; fill it in or leave out the line")
-
-
-def _texts(story: Story) -> Iterable[tuple[str, str]]:
-    for name in ("id", "source", "title", "body", "url", "category"):
-        yield name, getattr(story, name) or ""
-    yield from (("symbols", symbol) for symbol in story.symbols)
-    yield "sentiment", str(story.sentiment) if story.sentiment is not None else ""
+    if len(story.sentiment) > _LONGEST_SENTIMENT:
+        raise TidyError(f"{place}: sentiment has more than {_LONGEST_SENTIMENT:,} bytes")

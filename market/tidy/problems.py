@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Places = NDArray[np.int64]
 
+_LONGEST_SHOWN = 40
+
 
 class TidyError(ValueError):
     """A file can't be imported: where in it, what was found there and what to do. Nothing was imported."""
@@ -42,3 +44,8 @@ class Problems:
 def where_true(mask: Any) -> Places:
     """The places at which a mask holds, ascending; the mask may be numpy's or Arrow's."""
     return np.flatnonzero(np.asarray(mask)).astype(np.int64)
+
+
+def shortened(text: str) -> str:
+    """A text out of a file, cut so that it can stand in a line."""
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from market.tidy.problems import Places, Problems, TidyError, where_true
+from market.tidy.problems import Places, Problems, TidyError, shortened, where_true
 
 Numbers = NDArray[np.float64]
 
@@ -17,7 +17,14 @@ _NOT_FINITE = {"nan", "inf", "infinity"}
 
 
 def read_numbers(name: str, array: Any, problems: Problems, first_row: int) -> Numbers:
-    """Turn an Arrow column into floats, noting what can't be taken (NaN there). TidyError for its type."""
+    """Turn an Arrow column into floats, noting what can't be taken (NaN there). TidyError for its type.
+
+    A negative zero becomes zero.
+    """
+    return _numbers(name, array, problems, first_row) + 0.0
+
+
+def _numbers(name: str, array: Any, problems: Problems, first_row: int) -> Numbers:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -85,7 +92,9 @@ def _of_text(name: str, array: Any, problems: Problems, first_row: int) -> Numbe
     inexact = _inexact(array, long[np.isfinite(numbers[long])], numbers)
     problems.add(
         inexact,
-        lambda row: f"{name} {array[row].as_py()} has more digits than can be kept; round it to 15",
+        lambda row: (
+            f"{name} {shortened(array[row].as_py())} has more digits than can be kept; round it to 15"
+        ),
         first_row,
     )
     return numbers
@@ -114,4 +123,4 @@ def _bad_number(name: str, text: str) -> str:
         return f"{name} is empty; fill it in or leave out the row"
     if text.strip("+-").lower() in _NOT_FINITE:
         return f"{name} is {text}; every value must be a finite number"
-    return f"{name} {text!r} is not a number; write it like 60400.5"
+    return f"{name} {shortened(text)!r} is not a number; write it like 60400.5"
