@@ -36,9 +36,9 @@ def browser_path() -> str:
     return found.stdout.strip()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def browser(browser_path: str) -> AsyncIterator[Browser]:
-    """A browser of this test's own, without a window."""
+    """One browser for the run, without a window; each page has a profile of its own."""
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(executable_path=browser_path, args=FLAGS)
         yield launched
@@ -46,6 +46,8 @@ async def browser(browser_path: str) -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def page(browser: Browser) -> Page:
+async def page(browser: Browser) -> AsyncIterator[Page]:
     """An empty page of desktop width; `set_viewport_size` makes it a phone's."""
-    return await browser.new_page(viewport=DESKTOP)
+    opened = await browser.new_page(viewport=DESKTOP)
+    yield opened
+    await opened.close()

@@ -2,94 +2,26 @@
 
 import json
 import re
-from decimal import Decimal
-from functools import cache
 from itertools import pairwise
 
 import msgspec
 import numpy as np
 import pytest
 
-from domain.events import Liquidated
-from domain.time import DAY_MS, HOUR_MS
+from domain.time import HOUR_MS
 from simulator.metrics import compute
 from simulator.record import RunRecord
 from simulator.report import render
 from tests.unit.simulator.html_check import Page, check_form
-from tests.unit.simulator.samples import START, Entry, equity_record, record_of, walk
-
-HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)> \"'><b>&amp;{{ 7*7 }}"
-RIGHT_TO_LEFT = "\u202eevil\u202c שלום עליכם مرحبا"
-LONG_WORD = "w" * 400
-
-ONE_TRADE = [Entry(5, Decimal("0.1"), why="it rose"), Entry(50, Decimal("-0.1"), why="it fell")]
-
-
-@cache
-def shapes() -> dict[str, RunRecord]:
-    """Runs of every kind that a report must be able to show."""
-    week = walk(168)
-    symbols = {
-        name: walk(168, symbol=name, seed=place) for place, name in enumerate(["BTC", "ETH", "SOL", "X"])
-    }
-    several = [Entry(at + place, Decimal(sign), name) for place, name in enumerate(symbols)
-               for at, sign in [(10, 1), (60, -2), (110, 1)]]  # fmt: skip
-    traded = record_of({"BTC": week}, ONE_TRADE)
-    ruin = Liquidated(START + 50 * HOUR_MS, Decimal(40), Decimal(60), {"BTC": Decimal(1)}, backstop=True)
-    return {
-        "no trades": record_of({"BTC": week}),
-        "one trade": traded,
-        "still open": record_of({"BTC": week}, ONE_TRADE[:1]),
-        "thousands of trades": record_of({"BTC": walk(9_000)}, alternating(4_000)),
-        "four symbols": record_of(symbols, sorted(several, key=lambda entry: entry.at)),
-        "one bar": record_of({"BTC": walk(1)}, ONE_TRADE[:0]),
-        "one point": equity_record(np.array([10_000.0])),
-        "no prices": record_of({"BTC": week}, prices={}),
-        "years of days": record_of({"BTC": walk(2_000, interval_ms=DAY_MS)}, ONE_TRADE),
-        "many minutes": record_of({"BTC": walk(3_000, interval_ms=60_000)}, ONE_TRADE),
-        "liquidated": msgspec.structs.replace(traded, liquidations=(ruin,)),
-        "lost": equity_record(np.array([10_000.0, 5_000.0, 0.0, 0.0])),
-        "grown a thousandfold": equity_record(np.geomspace(10_000, 1e7, 500)),
-        "synthetic": msgspec.structs.replace(traded, manifest={"data": {"BTC": {"synthetic": True}}}),
-        "warned": msgspec.structs.replace(traded, warnings=("A gap. It lasted.", "no full stop")),
-        "refused": msgspec.structs.replace(traded, refusals={"max_order_usd": 3, "price_band_pct": 1}),
-        "inference unknown": msgspec.structs.replace(traded, inference_usd=None),
-        "inference paid": msgspec.structs.replace(traded, inference_usd=Decimal("0.8421")),
-        "without baselines": msgspec.structs.replace(traded, baselines={}),
-        "no ticks": msgspec.structs.replace(traded, ticks={}),
-        "failed ticks": msgspec.structs.replace(traded, ticks={"hold": 5, "failed": 2}),
-        "hostile": hostile(),
-        "empty manifest": msgspec.structs.replace(traded, manifest={}),
-    }
-
-
-def alternating(count: int) -> list[Entry]:
-    """Orders that are long, then short, and so on, one every two bars."""
-    flips = [Entry(2 * place, Decimal("0.02") * (-1) ** place) for place in range(1, count)]
-    return [Entry(0, Decimal("0.01")), *flips]
-
-
-def hostile() -> RunRecord:
-    """A run in which everything that somebody may name or say tries to get out of its place."""
-    nasty = f"{HOSTILE} {RIGHT_TO_LEFT} {LONG_WORD}"
-    bars = msgspec.structs.replace(walk(168), symbol=HOSTILE)
-    entries = [msgspec.structs.replace(each, symbol=HOSTILE, why=nasty) for each in ONE_TRADE]
-    return record_of(
-        {HOSTILE: bars},
-        entries,
-        skill_name=nasty,
-        model=nasty,
-        schedule=nasty,
-        run_id=HOSTILE,
-        refusals={nasty: 1},
-        ticks={HOSTILE: 168},
-        warnings=(nasty, LONG_WORD),
-        manifest={
-            nasty: {HOSTILE: nasty},
-            "prompt": nasty,
-            "data": {HOSTILE: {"synthetic": True, "note": nasty}},
-        },
-    )
+from tests.unit.simulator.samples import START, equity_record, record_of, walk
+from tests.unit.simulator.shapes import (
+    LONG_WORD,
+    RIGHT_TO_LEFT,
+    SHAPES,
+    alternating,
+    hostile,
+    run_of,
+)
 
 
 def report_of(record: RunRecord) -> str:
@@ -102,10 +34,10 @@ def page_of(record: RunRecord) -> Page:
     return check_form(report_of(record))
 
 
-@pytest.mark.parametrize("shape", shapes())
+@pytest.mark.parametrize("shape", SHAPES)
 def test_every_kind_of_run_has_a_report(shape: str) -> None:
     """It is well-formed, loads nothing, runs our script alone, and never shows a nan or a None."""
-    page = page_of(shapes()[shape])
+    page = page_of(run_of(shape))
 
     text = page.text()
     assert not re.search(r"\b(nan|inf|None|Decimal|Undefined)\b", text)
@@ -129,7 +61,7 @@ def test_what_people_wrote_is_shown_as_they_wrote_it() -> None:
 
 def test_reports_differ_only_where_runs_do() -> None:
     """The same run gives the same bytes; another id changes nothing but the id."""
-    record = shapes()["one trade"]
+    record = run_of("one trade")
     other = msgspec.structs.replace(record, run_id="another-id")
 
     assert report_of(record) == report_of(record)
@@ -139,7 +71,7 @@ def test_reports_differ_only_where_runs_do() -> None:
 def test_a_report_of_a_hundred_thousand_bars_is_small() -> None:
     """Lines are thinned and the latest trades listed, so that the size hardly grows with the run."""
     curve = equity_record(np.exp(np.cumsum(np.random.default_rng(1).normal(9e-5, 0.01, 100_001))))
-    traded = shapes()["thousands of trades"]
+    traded = run_of("thousands of trades")
     made = {name: getattr(traded, name) for name in ("fills", "funding", "decisions", "order_decisions")}
     long = msgspec.structs.replace(curve, prices={"BTC": walk(100_000)}, **made)
 
@@ -148,7 +80,7 @@ def test_a_report_of_a_hundred_thousand_bars_is_small() -> None:
 
 def test_the_panels_are_all_there() -> None:
     """Equity against baselines, drawdown, price, months, trades, costs, refusals, data and manifest."""
-    text = page_of(shapes()["refused"]).text()
+    text = page_of(run_of("refused")).text()
 
     for name in (
         "Net return",
@@ -192,7 +124,7 @@ def test_the_panels_are_all_there() -> None:
 )  # fmt: skip
 def test_what_makes_a_result_worth_less_is_said(shape: str, sentence: str) -> None:
     """Each thing to know before reading on has its sentence."""
-    assert sentence in page_of(shapes()[shape]).text()
+    assert sentence in page_of(run_of(shape)).text()
 
 
 def test_an_ordinary_run_is_not_warned_of() -> None:
@@ -214,7 +146,7 @@ def test_an_ordinary_run_is_not_warned_of() -> None:
 
 def test_a_trade_leads_to_its_reasons_and_what_became_of_them() -> None:
     """The reasons, the verdict and the fills behind a trade stand in its row."""
-    text = page_of(shapes()["one trade"]).text()
+    text = page_of(run_of("one trade")).text()
 
     assert "Long 0.1 BTC" in text
     assert text.index("it rose") < text.index("Approved buy 0.1 BTC") < text.index("Bought 0.1 at")

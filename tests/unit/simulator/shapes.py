@@ -1,0 +1,106 @@
+"""Finished runs of every kind that a report must be able to show, each made when it is asked for."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from domain.events import Liquidated
+from domain.time import DAY_MS, HOUR_MS
+from simulator.record import RunRecord
+from tests.unit.simulator.samples import START, Entry, equity_record, record_of, walk
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)> \"'><b>&amp;{{ 7*7 }}"
+RIGHT_TO_LEFT = "\u202eevil\u202c שלום עליכם مرحبا"
+LONG_WORD = "w" * 400
+
+ONE_TRADE = [Entry(5, Decimal("0.1"), why="it rose"), Entry(50, Decimal("-0.1"), why="it fell")]
+
+
+def alternating(count: int) -> list[Entry]:
+    """Orders that are long, then short, and so on, one every two bars."""
+    flips = [Entry(2 * place, Decimal("0.02") * (-1) ** place) for place in range(1, count)]
+    return [Entry(0, Decimal("0.01")), *flips]
+
+
+def hostile() -> RunRecord:
+    """A run in which everything that somebody may name or say tries to get out of its place."""
+    nasty = f"{HOSTILE} {RIGHT_TO_LEFT} {LONG_WORD}"
+    bars = msgspec.structs.replace(walk(168), symbol=HOSTILE)
+    entries = [msgspec.structs.replace(each, symbol=HOSTILE, why=nasty) for each in ONE_TRADE]
+    return record_of(
+        {HOSTILE: bars},
+        entries,
+        skill_name=nasty,
+        model=nasty,
+        schedule=nasty,
+        run_id=HOSTILE,
+        refusals={nasty: 1},
+        ticks={HOSTILE: 168},
+        warnings=(nasty, LONG_WORD),
+        manifest={
+            nasty: {HOSTILE: nasty},
+            "prompt": nasty,
+            "data": {HOSTILE: {"synthetic": True, "note": nasty}},
+        },
+    )
+
+
+@cache
+def week() -> RunRecord:
+    """Seven days in which one trade was made."""
+    return record_of({"BTC": walk(168)}, ONE_TRADE)
+
+
+def week_with(**changes: Any) -> RunRecord:
+    """The same week, different in these fields."""
+    return msgspec.structs.replace(week(), **changes)
+
+
+def four_symbols() -> RunRecord:
+    """Four symbols, each long, then short, then flat."""
+    bars = {name: walk(168, symbol=name, seed=place) for place, name in enumerate(("BTC", "ETH", "SOL", "X"))}
+    orders = [
+        Entry(at + place, Decimal(size), name)
+        for at, size in ((10, 1), (60, -2), (110, 1))
+        for place, name in enumerate(bars)
+    ]
+    return record_of(bars, orders)
+
+
+RUIN = Liquidated(START + 50 * HOUR_MS, Decimal(40), Decimal(60), {"BTC": Decimal(1)}, backstop=True)
+
+SHAPES: dict[str, Callable[[], RunRecord]] = {
+    "no trades": lambda: record_of({"BTC": walk(168)}),
+    "one trade": week,
+    "still open": lambda: record_of({"BTC": walk(168)}, ONE_TRADE[:1]),
+    "thousands of trades": lambda: record_of({"BTC": walk(9_000)}, alternating(4_000)),
+    "four symbols": four_symbols,
+    "one bar": lambda: record_of({"BTC": walk(1)}),
+    "one point": lambda: equity_record(np.array([10_000.0])),
+    "no prices": lambda: week_with(prices={}),
+    "years of days": lambda: record_of({"BTC": walk(2_000, interval_ms=DAY_MS)}, ONE_TRADE),
+    "many minutes": lambda: record_of({"BTC": walk(3_000, interval_ms=60_000)}, ONE_TRADE),
+    "liquidated": lambda: week_with(liquidations=(RUIN,)),
+    "lost": lambda: equity_record(np.array([10_000.0, 5_000.0, 0.0, 0.0])),
+    "grown a thousandfold": lambda: equity_record(np.geomspace(10_000, 1e7, 500)),
+    "synthetic": lambda: week_with(manifest={"data": {"BTC": {"synthetic": True}}}),
+    "warned": lambda: week_with(warnings=("A gap. It lasted.", "no full stop")),
+    "refused": lambda: week_with(refusals={"max_order_usd": 3, "price_band_pct": 1}),
+    "inference unknown": lambda: week_with(inference_usd=None),
+    "inference paid": lambda: week_with(inference_usd=Decimal("0.8421")),
+    "without baselines": lambda: week_with(baselines={}),
+    "no ticks": lambda: week_with(ticks={}),
+    "failed ticks": lambda: week_with(ticks={"hold": 5, "failed": 2}),
+    "hostile": hostile,
+    "empty manifest": lambda: week_with(manifest={}),
+}
+
+
+@cache
+def run_of(shape: str) -> RunRecord:
+    """The run of this kind."""
+    return SHAPES[shape]()

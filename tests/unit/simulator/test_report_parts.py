@@ -1,0 +1,163 @@
+"""Words, axes and the manifest's text: what the report's parts promise by themselves."""
+
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.time import DAY_MS, HOUR_MS, YEAR_MS, parse_ts
+from simulator.report import manifest, words
+from simulator.report.axes import POINTS, TimeScale, percent_ticks, scale_for, thin, value_ticks
+from tests.unit.simulator.samples import START
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (words.number(Decimal("1359.254"), signed=True), "+1,359.25"),
+        (words.number(-41.86), "−41.86"),
+        (words.number(None), "undefined"),
+        (words.number(Decimal("-0.001"), signed=True), "0.00"),
+        (words.number(0.0, signed=True), "0.00"),
+        (words.percent(0.13594), "+13.59%"),
+        (words.percent(-0.00001), "0.00%"),
+        (words.percent(None), "undefined"),
+        (words.points(0.0749), "+7.49 pp"),
+        (words.dollars(Decimal("-284.83"), signed=True), "−$284.83"),
+        (words.dollars(Decimal("84.12")), "$84.12"),
+        (words.whole_dollars(Decimal("10000.00")), "$10,000"),
+        (words.whole_dollars(Decimal("10000.50")), "$10,000.50"),
+        (words.grouped(Decimal("-91473.30")), "−91,473.3"),
+        (words.grouped(Decimal("0.00012")), "0.00012"),
+        (words.price(Decimal("91473.25"), Decimal("0.1")), "91,473.2"),
+        (words.plural(1, "trade"), "1 trade"),
+        (words.plural(1_200, "trade"), "1,200 trades"),
+        (words.span(4 * DAY_MS + HOUR_MS), "4 d"),
+        (words.span(30_000), "30 s"),
+        (words.long_span(144 * DAY_MS), "144 days"),
+        (words.long_span(0), "none"),
+        (words.period(parse_ts("2026-01-01"), parse_ts("2026-10-01")), "1 Jan to 30 Sep 2026"),
+        (words.period(parse_ts("2025-12-31"), parse_ts("2026-01-02")), "31 Dec 2025 to 1 Jan 2026"),
+        (words.period(parse_ts("2026-01-01"), parse_ts("2026-01-02")), "1 Jan 2026"),
+    ],
+)
+def test_numbers_and_times_are_written_as_the_page_promises(written: str, expected: str) -> None:
+    """A true minus, a sign where it matters, none on what reads as zero, units that fit."""
+    assert written == expected
+
+
+@pytest.mark.parametrize(("value", "tone"), [(0.004, ""), (0.006, "up"), (-0.006, "down"), (None, "")])
+def test_what_reads_as_zero_has_no_colour(value: float | None, tone: str) -> None:
+    """A profit that rounds to 0.00 is not shown as one."""
+    assert words.tone(value) == tone
+
+
+finite = st.floats(-1e9, 1e9).map(lambda each: round(each, 4))
+
+
+@given(st.lists(finite, min_size=1, max_size=20), st.integers(2, 10))
+def test_an_axis_holds_its_values_and_has_few_distinct_marks(values: list[float], most: int) -> None:
+    """Every value lies inside, marks lie inside and differ in place and in label."""
+    scale = scale_for([np.array(values)])
+    ticks = value_ticks(scale, most)
+
+    assert all(0 < scale.at(value) < 1000 for value in values)
+    assert len(ticks) <= most + 1
+    assert all(0 <= tick.at <= 1000 for tick in ticks)
+    assert len({tick.label for tick in ticks}) == len({tick.at for tick in ticks}) == len(ticks)
+
+
+@given(st.floats(-1.0, -1e-5))
+def test_a_drawdown_axis_has_distinct_percentages(worst: float) -> None:
+    """However shallow or deep the worst one was."""
+    ticks = percent_ticks(scale_for([np.array([worst, 0.0])]), 3)
+
+    assert len({tick.label for tick in ticks}) == len(ticks) >= 1
+
+
+@given(st.integers(0, 50 * YEAR_MS), st.integers(60_000, 40 * YEAR_MS))
+def test_an_axis_of_time_has_marks_in_order(after_ms: int, length_ms: int) -> None:
+    """From a minute to decades: at least one mark, not too many, from left to right, each with a label."""
+    ticks = TimeScale(after_ms, after_ms + length_ms).ticks(10)
+
+    assert 1 <= len(ticks) <= 12
+    assert [tick.at for tick in ticks] == sorted({tick.at for tick in ticks})
+    assert all(0 <= tick.at <= 1000 and tick.label for tick in ticks)
+
+
+@given(st.integers(1, 5_000), st.integers(0, 2**32))
+def test_thinning_keeps_ends_and_extremes(count: int, seed: int) -> None:
+    """The first, the last, the lowest and the highest value stay; the places ascend; there are few."""
+    values = np.random.default_rng(seed).normal(size=count)
+    kept = thin(values)
+
+    assert len(kept) <= POINTS
+    assert (np.diff(kept) > 0).all()
+    assert (kept[0], kept[-1]) == (0, count - 1)
+    assert {values.min(), values.max()} <= set(values[kept])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("latency_ms", 5_400_000, ("latency", "90m")),
+        ("from_ts", START, ("from", "2025-01-01T00:00:00Z")),
+        ("rows", 10_224, ("rows", "10,224")),
+        ("seed", 42, ("seed", "42")),
+        ("funding", True, ("funding", "yes")),
+        ("taker_fee_bps", Decimal("4.50"), ("taker fee bps", "4.5")),
+        ("participation", None, ("participation", "none")),
+        ("symbols", ["BTC", "ETH"], ("symbols", "BTC, ETH")),
+    ],
+)
+def test_a_manifest_is_written_for_people(name: str, value: Any, expected: tuple[str, str]) -> None:
+    """Names without the unit that the value carries, instants and lengths in words."""
+    (group,) = manifest.groups({name: value})
+
+    assert [(item.name, item.value) for item in group.items] == [expected]
+
+
+def test_parts_of_a_manifest_have_titles_and_nothing_is_dropped() -> None:
+    """What stands alone comes first; nested values keep their path."""
+    found = manifest.groups({"costs": {"fees": {"taker": 1}}, "seed": 1, "data": {}, "stood_in": {}})
+
+    assert [(group.title, [item.name for item in group.items]) for group in found] == [
+        ("", ["seed"]),
+        ("Costs", ["fees.taker"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "text"),
+    [
+        ([], "no gaps"),
+        (0, "no gaps"),
+        (2, "2 gaps"),
+        ([[START, 3]], "1 gap: 3 bars missing from 2025-01-01T00:00:00Z"),
+        ([{"from": "2025-01-01", "missing": 1}], "1 gap: 1 bar missing from 2025-01-01"),
+        ([{"from_ts": START, "missing": 1}] * 7, "and 2 more"),
+    ],
+)
+def test_gaps_are_told_in_words(gaps: Any, text: str) -> None:
+    """None, a count, or where the first few are."""
+    (series,) = manifest.series({"data": {"BTC": {"gaps": gaps}}})
+
+    assert text in series.gaps
+
+
+def test_nested_data_is_listed_by_its_path() -> None:
+    """Each innermost entry is a series with a name of its own, and a flag is found at any depth."""
+    data = {"BTC": {"bars": {"interval": "1h", "synthetic": True}, "funding": {"rows": 3}}}
+
+    assert [series.name for series in manifest.series({"data": data})] == ["BTC bars 1h", "BTC funding"]
+    assert manifest.flagged(data, "synthetic") == ["BTC bars 1h"]
+
+
+def test_what_lasts_of_a_manifest_has_no_clock_in_it() -> None:
+    """What differs between two runs of the same thing is left out at any depth."""
+    told = {"seed": 1, "wall_s": 2.5, "parts": [{"host": "a", "rows": 1}], "code": {"started_at": "now"}}
+
+    assert manifest.lasting(told) == {"seed": 1, "parts": [{"rows": 1}], "code": {}}
