@@ -65,17 +65,18 @@ class SmaCross:
                 continue
             lead = bars.close_sum(fast) * slow - bars.close_sum(slow) * fast
             if lead:
-                await self._aim(tick, symbol, is_above=lead > 0)
+                target = self._size if lead > 0 else self._below(tick)
+                missing = target - tick.held(symbol)
+                if missing:
+                    await tick.act(self._order(symbol, missing, is_above=lead > 0, closes=not target))
 
-    async def _aim(self, tick: Tick, symbol: str, *, is_above: bool) -> None:
-        below = -self._size if tick.skill.caps.allow_short else ZERO
-        target = self._size if is_above else below
-        missing = target - tick.held(symbol)
-        if not missing:
-            return
+    def _below(self, tick: Tick) -> Decimal:
+        return -self._size if tick.skill.caps.allow_short else ZERO
+
+    def _order(self, symbol: str, missing: Decimal, *, is_above: bool, closes: bool) -> ProposeOrder:
         side = Side.BUY if missing > ZERO else Side.SELL
         why = f"SMA {self._fast} is {'above' if is_above else 'below'} SMA {self._slow}"
-        await tick.act(ProposeOrder(symbol, side, abs(missing), reduce_only=not target, why=why))
+        return ProposeOrder(symbol, side, abs(missing), reduce_only=closes, why=why)
 
 
 class RandomTrader:

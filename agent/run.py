@@ -6,7 +6,6 @@ import msgspec
 
 from agent.baselines import Trader, baseline
 from agent.tick import Tick
-from domain.ids import decision_id
 from domain.snapshots import DecisionSnapshot, TickOutcome
 from engine.engine import Engine
 from market.history import History
@@ -45,7 +44,7 @@ SHUT = Decision(TickOutcome.HALTED)
 
 async def run_skill(agent: Agent, ts: int) -> Decision:
     """Let a Skill decide at `ts`, and give what came of it. Nothing it does can pass the engine's caps."""
-    tick = Tick(agent.skill, agent.engine, agent.history.as_of(ts), decision_id(agent.account, ts))
+    tick = Tick(agent.skill, agent.engine, agent.history.as_of(ts), agent.account)
     await agent.trader.decide(tick)
     if not tick.actions and not tick.notes:
         return HELD

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from domain.account import FLAT, Position
 from domain.actions import Action
+from domain.ids import decision_id
 from domain.orders import Order
 from domain.snapshots import AccountView, TickOutcome
 from domain.verdicts import Verdict
@@ -22,9 +23,9 @@ class Tick:
 
     __slots__ = (
         "_account",
+        "_account_name",
         "_engine",
         "actions",
-        "decision",
         "notes",
         "past",
         "positions",
@@ -33,16 +34,16 @@ class Tick:
         "verdicts",
     )
 
-    def __init__(self, skill: Skill, engine: Engine, past: Past, decision: str) -> None:
+    def __init__(self, skill: Skill, engine: Engine, past: Past, account_name: str) -> None:
         self.skill = skill
         self.past = past
         self.ts = past.ts
-        self.decision = decision
-        self.positions: Mapping[str, Position] = engine.book.positions
+        self.positions: Mapping[str, Position] = engine.state.book.positions
         self.actions: list[Action] = []
         self.verdicts: list[Verdict] = []
         self.notes: list[str] = []
         self._engine = engine
+        self._account_name = account_name
         self._account: AccountView | None = None
 
     # What is seen.
@@ -54,6 +55,11 @@ class Tick:
     def held(self, symbol: str) -> Decimal:
         """The signed size held when the tick opened, in base units."""
         return self.positions.get(symbol, FLAT).size
+
+    @property
+    def decision(self) -> str:
+        """The id of this tick's decision: the same whenever the tick is taken again."""
+        return decision_id(self._account_name, self.ts)
 
     @property
     def account(self) -> AccountView:

@@ -7,6 +7,10 @@ import msgspec
 from domain.money import plain
 
 
+_LONGEST_WRITTEN_OUT = 30
+_LONGEST_TEXT = 200
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """One reason. `cap` is the rule's name; `limit` and `would_be` are its limit and the value it would have had."""
 
@@ -38,4 +42,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def _text(value: object) -> str:
-    return plain(value) if isinstance(value, Decimal) else str(value)
+    """As people write it; a number that would fill pages written out keeps its exponent."""
+    if isinstance(value, Decimal) and abs(value.adjusted()) <= _LONGEST_WRITTEN_OUT:
+        return plain(value)
+    return str(value)[:_LONGEST_TEXT]

@@ -13,6 +13,7 @@ from brokers.base import Broker
 from domain.account import Position
 from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder, SetProtection
 from domain.caps import Caps
+from domain.events import OrderChanged
 from domain.ids import client_order_id, decision_id
 from domain.journal import (
     ActionRefused,
@@ -210,9 +211,8 @@ class Engine:
         turned_away: dict[int, Refusal] = {}
         for event in self._broker.drain():
             self._note(event)
-            order = getattr(event, "order", None)
-            if isinstance(order, Order) and order.state is OrderState.REJECTED:
-                turned_away[order.number] = refusal("venue", "an order it takes", order.reason)
+            if isinstance(event, OrderChanged) and event.order.state is OrderState.REJECTED:
+                turned_away[event.order.number] = refusal("venue", "an order it takes", event.order.reason)
         return turned_away
 
     # Losses.

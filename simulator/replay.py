@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 import numpy as np
 
-from agent.run import SHUT, Agent, run_skill
+from agent.run import HELD, SHUT, Agent, Decision, run_skill
 from brokers.paper.replay import Alarm, ReplayVenue
 from brokers.paper.tape import Tape
 from brokers.paper.venue import VenueState
@@ -22,6 +22,8 @@ from domain.snapshots import DecisionSnapshot, TickOutcome
 from engine.engine import EngineState
 from engine.journal import BatchedJournal
 from skills.schedule import Schedule
+
+_HOLD = int(TickOutcome.HOLD)
 
 
 class Checkpoint(msgspec.Struct):
@@ -36,7 +38,7 @@ class Checkpoint(msgspec.Struct):
     link: bytes
     entries: int
     point_equity: Decimal
-    point_tick: int = TickOutcome.NO_TICK
+    point_tick: int = 0
     ticks: dict[int, int] = {}  # how many ended in which way
     refusals: dict[str, int] = {}  # how many actions were refused, by their first reason
 
@@ -86,28 +88,35 @@ class Replay:
 
     async def run(self, most_bars: int) -> Stretch:
         """Replay at most so many bars, and give what they added."""
-        venue, engine, due, every = self._venue, self._agent.engine, self._due, self._every
+        venue, engine, agent = self._venue, self._agent.engine, self._agent
+        due, every, equity, ticks = self._due, self._every, self._equity, self._ticks
         start_ts, interval_ms = self._tape.start_ts, self._tape.interval_ms
         last = min(self.index + most_bars, self._tape.length)
         for index in range(self.index, last):
+            ts = start_ts + index * interval_ms
             if due[index]:
-                await self._tick(start_ts + index * interval_ms)
+                decision = SHUT if engine.is_shut else await run_skill(agent, ts)
+                if decision is HELD:
+                    self._counts[_HOLD] += 1
+                    ticks[-1] = ticks[-1] or _HOLD
+                else:
+                    self._record(decision)
             while (alarm := venue.open_bar(index)) is not None:
                 await self._raise(alarm)
             while (alarm := venue.close_bar()) is not None:
                 await self._raise(alarm)
             venue.settle_funding()
-            await engine.observe(start_ts + (index + 1) * interval_ms)
+            await engine.observe(ts + interval_ms)
             if (index + 1) % every == 0:
-                self._equity.append(engine.equity)
-                self._ticks.append(TickOutcome.NO_TICK)
+                equity.append(engine.equity)
+                ticks.append(0)
         self.index = last
         return self._take()
 
-    async def _tick(self, ts: int) -> None:
-        decision = SHUT if self._agent.engine.is_shut else await run_skill(self._agent, ts)
-        self._counts[decision.outcome] += 1
-        self._ticks[-1] = max(self._ticks[-1], decision.outcome)
+    def _record(self, decision: Decision) -> None:
+        outcome = int(decision.outcome)
+        self._counts[outcome] += 1
+        self._ticks[-1] = max(self._ticks[-1], outcome)
         if decision.snapshot is not None:
             self._decisions.append(decision.snapshot)
             refused = (verdict for verdict in decision.snapshot.verdicts if not verdict.approved)
@@ -143,7 +152,7 @@ class Replay:
             entries=self._journal.count,
             point_equity=point_equity,
             point_tick=point_tick,
-            ticks={int(outcome): count for outcome, count in self._counts.items()},
+            ticks=dict(self._counts),
             refusals=dict(self._refusals),
         )
 

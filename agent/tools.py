@@ -1,0 +1,267 @@
+"""The trading tools: what they are called, what they take, and what they answer. A Skill has those on its list.
+
+A tool that is not on the list does not exist for that run. Arguments come from outside as JSON and are judged; a
+call that can't be understood is answered with what is wrong, so that the caller can do better.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from agent.tick import Tick
+from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder, SetProtection
+from domain.money import plain
+from domain.orders import Order, Side, Tif
+from domain.time import iso
+from domain.verdicts import Verdict
+
+MOST_ARGUMENT_BYTES = 16 * 1024
+MOST_BARS = 1_000
+MOST_RATES = 500
+MOST_WHY = 1_000
+
+Symbol = Annotated[str, Meta(max_length=40)]
+Count = Annotated[int, Meta(ge=1, le=MOST_BARS)]
+Why = Annotated[str, Meta(max_length=MOST_WHY)]
+
+
+class Arguments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a tool takes."""
+
+
+class GetBars(Arguments, frozen=True):
+    """The newest closed bars of a symbol, oldest first."""
+
+    symbol: Symbol
+    count: Count = 50
+
+
+class GetPortfolio(Arguments, frozen=True):
+    """Cash, equity and positions as the tick opened."""
+
+
+class GetOrders(Arguments, frozen=True):
+    """The live orders, protections among them."""
+
+
+class GetFunding(Arguments, frozen=True):
+    """The newest settled funding rates of a symbol, oldest first."""
+
+    symbol: Symbol
+    count: Annotated[int, Meta(ge=1, le=MOST_RATES)] = 24
+
+
+class Propose(Arguments, frozen=True):
+    """Buy or sell. Without limit_px it is a market order; sizes are base units."""
+
+    symbol: Symbol
+    side: Side
+    size: Decimal
+    limit_px: Decimal | None = None
+    tif: Tif = Tif.GTC
+    reduce_only: bool = False
+    stop_px: Decimal | None = None
+    take_profit_px: Decimal | None = None
+    why: Why = ""
+
+
+class Cancel(Arguments, frozen=True):
+    """Withdraw one live order by its number."""
+
+    order: int
+    why: Why = ""
+
+
+class Protect(Arguments, frozen=True):
+    """Replace the stop and the take-profit of a position; what is left out is taken away."""
+
+    symbol: Symbol
+    stop_px: Decimal | None = None
+    take_profit_px: Decimal | None = None
+    why: Why = ""
+
+
+class Close(Arguments, frozen=True):
+    """Close a whole position at the market."""
+
+    symbol: Symbol
+    why: Why = ""
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """One tool: its arguments' type, whose docstring describes it, and what it does at a tick."""
+
+    name: str
+    takes: type[Arguments]
+    work: Callable[[Tick, Any], Awaitable[Any]]
+
+    @property
+    def description(self) -> str:
+        """What it is for, in a sentence or two."""
+        return (self.takes.__doc__ or "").strip()
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of its arguments."""
+        (found,), components = msgspec.json.schema_components([self.takes], ref_template="#/$defs/{name}")
+        own = components.pop(self.takes.__name__, found)
+        return {**own, "$defs": components} if components else own
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a call came to: one line of JSON, equal for equal calls. `is_error` when nothing was done or read."""
+
+    text: str
+    is_error: bool = False
+
+
+class Toolbox:
+    """The tools of one Skill."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._tools = {name: TOOLS[name] for name in names if name in TOOLS}
+
+    @property
+    def tools(self) -> list[Tool]:
+        """The tools there are, in their own order."""
+        return list(self._tools.values())
+
+    async def call(self, tick: Tick, name: str, arguments: bytes) -> Answer:
+        """Call a tool by name with JSON arguments. Never raises for what the caller wrote."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return _error(f"there is no tool {name[:60]!r}; there are {', '.join(self._tools) or 'none'}")
+        if len(arguments) > MOST_ARGUMENT_BYTES:
+            return _error(
+                f"the arguments have {len(arguments)} bytes; at most {MOST_ARGUMENT_BYTES} are read"
+            )
+        if b"\\u0000" in arguments:
+            return _error("the arguments hold a NUL character; leave it out")
+        try:
+            given = msgspec.json.decode(arguments or b"{}", type=tool.takes)
+        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+            return _error(f"{name}: {error}")
+        try:
+            return Answer(_text(await tool.work(tick, given)))
+        except UnknownSymbol as error:
+            return _error(f"{name}: {error}")
+
+
+class UnknownSymbol(ValueError):
+    """A symbol that is not one of the Skill's."""
+
+
+async def _get_bars(tick: Tick, asked: GetBars) -> Any:
+    bars = tick.bars(_known(tick, asked.symbol)).last(asked.count)
+    columns = ("open", "high", "low", "close", "volume")
+    rows = [[iso(bar.ts), *(plain(getattr(bar, name)) for name in columns)] for bar in bars]
+    return {
+        "symbol": asked.symbol,
+        "interval": tick.skill.market.interval,
+        "columns": ["ts", *columns],
+        "bars": rows,
+    }
+
+
+async def _get_portfolio(tick: Tick, asked: GetPortfolio) -> Any:
+    account = tick.account
+    return {
+        "ts": iso(tick.ts),
+        "cash_usd": plain(account.cash),
+        "equity_usd": plain(account.equity),
+        "positions": [_position(tick, symbol) for symbol in sorted(account.positions)],
+        "halted": tick.is_halted,
+    }
+
+
+async def _get_orders(tick: Tick, asked: GetOrders) -> Any:
+    return {"orders": [_order(order) for _, order in sorted(tick.orders.items())]}
+
+
+async def _get_funding(tick: Tick, asked: GetFunding) -> Any:
+    rates = tick.past.funding(_known(tick, asked.symbol), asked.count)
+    return {"symbol": asked.symbol, "rates": [[iso(ts), repr(rate)] for ts, rate in rates]}
+
+
+async def _propose(tick: Tick, asked: Propose) -> Any:
+    return await _act(tick, ProposeOrder(**msgspec.structs.asdict(asked)))
+
+
+async def _cancel(tick: Tick, asked: Cancel) -> Any:
+    return await _act(tick, CancelOrder(asked.order, asked.why))
+
+
+async def _protect(tick: Tick, asked: Protect) -> Any:
+    return await _act(tick, SetProtection(**msgspec.structs.asdict(asked)))
+
+
+async def _close(tick: Tick, asked: Close) -> Any:
+    return await _act(tick, ClosePosition(asked.symbol, asked.why))
+
+
+async def _act(tick: Tick, action: Action) -> Any:
+    """Propose an action, and say what the engine said: approved with its orders, or refused and why."""
+    verdict: Verdict = await tick.act(action)
+    if verdict.approved:
+        return {"approved": True, "orders": list(verdict.orders)}
+    return {"approved": False, "refused": [str(reason) for reason in verdict.refusals]}
+
+
+def _known(tick: Tick, symbol: str) -> str:
+    if symbol not in tick.skill.market.symbols:
+        raise UnknownSymbol(f"{symbol[:40]!r} is not one of {', '.join(tick.skill.market.symbols)}")
+    return symbol
+
+
+def _position(tick: Tick, symbol: str) -> dict[str, Any]:
+    held, mark = tick.positions[symbol], tick.mark(symbol)
+    entry = held.entry_px
+    return {
+        "symbol": symbol,
+        "size": plain(held.size),
+        "entry_px": None if entry is None else plain(round(entry, 8)),
+        "mark_px": None if mark is None else plain(mark),
+        "unrealized_usd": None if mark is None else plain(held.unrealized(mark)),
+    }
+
+
+def _order(order: Order) -> dict[str, Any]:
+    prices = ("limit_px", "trigger_px", "stop_px", "take_profit_px")
+    found = {name: getattr(order, name) for name in prices}
+    return {
+        "order": order.number,
+        "symbol": order.symbol,
+        "side": order.side,
+        "kind": order.kind,
+        "size": plain(order.size),
+        "filled": plain(order.filled),
+        "state": order.state,
+        "reduce_only": order.reduce_only,
+        **{name: plain(px) for name, px in found.items() if px is not None},
+    }
+
+
+def _error(message: str) -> Answer:
+    return Answer(_text({"error": message}), is_error=True)
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()
+
+
+TOOLS = {
+    tool.name: tool
+    for tool in (
+        Tool("get_bars", GetBars, _get_bars),
+        Tool("get_portfolio", GetPortfolio, _get_portfolio),
+        Tool("get_orders", GetOrders, _get_orders),
+        Tool("get_funding", GetFunding, _get_funding),
+        Tool("propose_order", Propose, _propose),
+        Tool("cancel_order", Cancel, _cancel),
+        Tool("set_protection", Protect, _protect),
+        Tool("close_position", Close, _close),
+    )
+}
+"""Every tool that works here, by name."""
