@@ -6,7 +6,6 @@ import msgspec
 
 from domain.money import plain
 
-
 _LONGEST_WRITTEN_OUT = 30
 _LONGEST_TEXT = 200
 
