@@ -11,6 +11,9 @@ from domain.orders import Liquidity, Side
 WORST_BPS = Decimal(5_000)
 """No fill is worsened by more than half its price, however thin the bar."""
 
+MARK_DECIMALS = 6
+"""What a price from a line or a formula is kept to, where it is traded at as it is: see `kept`."""
+
 
 class Costs(msgspec.Struct, frozen=True):
     """The cost model. `modelled=False` is `--costs none`: fees alone, at the tape's own prices.
@@ -49,9 +52,11 @@ class Costs(msgspec.Struct, frozen=True):
 
         A sale so cheap that no legal price is left below it (a coin that has all but died) goes at that price as it is.
         """
+        if not self.modelled:
+            return px
         worse = self.worsened(px, side, size, volume)
-        if not self.modelled or (side is Side.SELL and worse < of.smallest_price):
-            return worse
+        if side is Side.SELL and worse < of.smallest_price:
+            return kept(worse)
         return of.legal_price(worse, Toward.UP if side is Side.BUY else Toward.DOWN)
 
     def budget(self, volume: Decimal) -> Decimal | None:
@@ -61,3 +66,11 @@ class Costs(msgspec.Struct, frozen=True):
 
 FREE_OF_MARKET = Costs(modelled=False)
 """`--costs none`."""
+
+
+def kept(px: Decimal) -> Decimal:
+    """A price of any number of digits, rounded to ones that the books carry exactly.
+
+    To 1e-6 of a dollar; below a dollar, to six places after its leading digit.
+    """
+    return px.quantize(Decimal(1).scaleb(min(0, px.adjusted()) - MARK_DECIMALS))

@@ -9,11 +9,11 @@ from fractions import Fraction
 import msgspec
 
 from brokers.paper import path
-from brokers.paper.costs import Costs
+from brokers.paper.costs import Costs, kept
 from brokers.paper.lookahead import fires_falling
 from brokers.paper.path import Leg
 from brokers.paper.tape import Path, Tape, Track
-from brokers.paper.venue import PaperVenue, VenueState, kept
+from brokers.paper.venue import PaperVenue, VenueState
 from domain.account import FLAT
 from domain.instruments import Instrument
 from domain.money import ZERO, exact

@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from brokers.base import Approved
-from brokers.paper.costs import Costs
+from brokers.paper.costs import Costs, kept
 from brokers.paper.margin import Priced, initial_margin_usd, side_of
 from domain.account import FLAT, Account, Position
 from domain.events import Adjusted, FundingPaid, Liquidated, OrderChanged, VenueEvent
@@ -17,10 +17,6 @@ from domain.instruments import Instrument
 from domain.money import ZERO, truncate_usd
 from domain.orders import Fill, Liquidity, Order, OrderEvent, OrderKind, Side
 from domain.snapshots import AccountView
-
-MARK_DECIMALS = 6
-"""A price on a path lies anywhere on a line. Where one is traded at, it is kept to 1e-6 of a dollar, or of its own
-leading digit where it is below a dollar, so that the books stay exact."""
 
 
 class VenueState(msgspec.Struct):
@@ -346,8 +342,3 @@ class PaperVenue:
         self.state.account.adjustments += amount
         self._raw_usd += amount
         self._events.append(Adjusted(self._ts(), amount, reason, self.state.account.cash))
-
-
-def kept(px: Decimal) -> Decimal:
-    """A price from a path, cut to digits that the books can carry: see MARK_DECIMALS."""
-    return px.quantize(Decimal(1).scaleb(min(0, px.adjusted()) - MARK_DECIMALS))

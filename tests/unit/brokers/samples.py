@@ -99,14 +99,17 @@ class Desk:
         costs: Costs = PLAIN,
         venue: type[ReplayVenue] = ReplayVenue,
         instruments: dict[str, Instrument] | None = None,
+        state: VenueState | None = None,
+        bars_closed: int = 0,
     ) -> None:
         symbols = [track.symbol for track in tape.tracks]
-        state = VenueState(Account(Decimal(cash)), leverage=dict.fromkeys(symbols, leverage))
+        if state is None:
+            state = VenueState(Account(Decimal(cash)), leverage=dict.fromkeys(symbols, leverage))
         self.tape = tape
-        self.venue = venue(tape, state, instruments or INSTRUMENTS, costs)
+        self.venue = venue(tape, state, instruments or INSTRUMENTS, costs, index=bars_closed)
         self.events: list[VenueEvent] = []
         self.alarms: list[Alarm] = []
-        self.next = 0
+        self.next = bars_closed
 
     def order(self, side: Side, size: str | Decimal, *, symbol: str = "BTC", **more: Any) -> Order:
         """An order with the next number, made now: market, unless it is given a limit."""
