@@ -6,7 +6,7 @@ acts, and row security does the rest; the role ends with the transaction.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 from uuid import UUID
 
@@ -83,9 +83,18 @@ class Database:
         connection = await self._acquire()
         try:
             with translated():
-                async with connection.transaction():
+                transaction = connection.transaction()
+                await transaction.start()
+                try:
                     await connection.execute(who)
                     yield connection
+                except BaseException:
+                    with suppress(
+                        asyncpg.InterfaceError, asyncpg.PostgresError
+                    ):  # a lost one has undone itself
+                        await transaction.rollback()
+                    raise
+                await transaction.commit()
         finally:
             await self._pool.release(connection)
 
