@@ -24,7 +24,7 @@ from market.importing import (
     import_series,
     keep_made_up,
 )
-from market.instruments import ensure_instrument
+from market.instruments import find_instrument
 from market.synth import make_up
 
 MOST_BARS_MADE_UP = 2_000_000
@@ -77,12 +77,11 @@ async def make_up_data(database: Database, clock: Clock, request: MadeUpRequest,
     _check(request)
     with _plainly():
         async with database.as_worker() as connection:
-            instrument = await ensure_instrument(
+            instrument = await find_instrument(
                 connection,
                 request.symbol,
                 sz_decimals=request.sz_decimals,
                 max_leverage=request.max_leverage,
-                now_ms=clock.now_ms(),
             )
     tell(f"making up {(request.to_ts - request.from_ts) // request.interval_ms:,} bars")
     made = await asyncio.to_thread(

@@ -16,7 +16,7 @@ from db.tape import Counts
 from domain.instruments import Instrument
 from domain.news import news_available_at
 from domain.time import Clock
-from market.instruments import ensure_instrument
+from market.instruments import find_instrument, keep_instrument
 from market.sources import name_source
 from market.synth import MadeUp
 from market.tidy.news import Stories, read_news
@@ -93,13 +93,10 @@ async def import_series(database: Database, clock: Clock, wanted: Wanted, tell: 
     tell(f"storing {len(series.rows):,} rows")
     async with database.as_worker() as connection:
         await lock_symbol(connection, wanted.symbol)
-        instrument = await ensure_instrument(
-            connection,
-            wanted.symbol,
-            sz_decimals=wanted.sz_decimals,
-            max_leverage=wanted.max_leverage,
-            now_ms=now_ms,
+        instrument = await find_instrument(
+            connection, wanted.symbol, sz_decimals=wanted.sz_decimals, max_leverage=wanted.max_leverage
         )
+        await keep_instrument(connection, instrument, now_ms)
         replaced = await make_room(connection, wanted.symbol, source)
         counts = await copy_in(
             connection, wanted.kind, wanted.symbol, wanted.interval_ms, series.rows, source, now_ms
@@ -166,6 +163,7 @@ async def keep_made_up(
     news = news_rows(made.news)
     async with database.as_worker() as connection:
         await lock_symbol(connection, symbol)
+        await keep_instrument(connection, instrument, now_ms)
         await make_room(connection, symbol, SYNTHETIC)
         replaced = await forget_made_up(connection, symbol)
         for kind, rows in ((Kind.BARS, made.bars), (Kind.MARK, made.marks), (Kind.FUNDING, made.funding)):

@@ -9,31 +9,34 @@ from domain.instruments import Instrument, MarginTier
 from domain.time import parse_ts
 
 
-async def ensure_instrument(
+async def find_instrument(
     connection: Connection,
     symbol: str,
     *,
     sz_decimals: int | None = None,
     max_leverage: int | None = None,
-    now_ms: int,
 ) -> Instrument:
-    """Give the symbol's facts, and keep them where they are newer than what is kept, as the worker.
+    """Give the symbol's facts.
 
-    Those of the snapshot come first; a symbol it lacks is what was kept before, or is described by
-    `sz_decimals` and `max_leverage` and marked as assumed. Assumed facts never replace a venue's own.
-    Raises UnknownInstrument, in one line.
+    Those of the snapshot come first, unless newer ones of the venue are kept; a symbol it lacks is what was kept
+    before, or is described by `sz_decimals` and `max_leverage` and marked as assumed. Raises UnknownInstrument,
+    in one line.
     """
     kept = (await load_instruments(connection)).get(symbol)
     is_described = sz_decimals is not None or max_leverage is not None
     if kept and symbol not in snapshot.load() and not (kept.assumed and is_described):
         return from_row(kept)
     found = snapshot.find(symbol, sz_decimals=sz_decimals, max_leverage=max_leverage)
-    row = to_row(found, now_ms)
-    if kept and not kept.assumed and kept.as_of > row.as_of:
+    if kept and not kept.assumed and kept.as_of > (_day_of(found) or 0):
         return from_row(kept)
-    if row != kept:
-        await save_instruments(connection, [row])
     return found
+
+
+async def keep_instrument(connection: Connection, instrument: Instrument, now_ms: int) -> None:
+    """Write down the facts that `find_instrument` gave, as the worker, unless they are kept already."""
+    kept = (await load_instruments(connection)).get(instrument.symbol)
+    if kept is None or from_row(kept) != instrument:
+        await save_instruments(connection, [to_row(instrument, now_ms)])
 
 
 async def kept_instruments(connection: Connection) -> dict[str, Instrument]:
@@ -43,7 +46,7 @@ async def kept_instruments(connection: Connection) -> dict[str, Instrument]:
 
 def to_row(instrument: Instrument, now_ms: int) -> InstrumentRow:
     """An instrument as it is kept: of the day of its source, or of now when it is assumed."""
-    day = snapshot.as_of(instrument)
+    day = _day_of(instrument)
     return InstrumentRow(
         symbol=instrument.symbol,
         sz_decimals=instrument.sz_decimals,
@@ -51,7 +54,7 @@ def to_row(instrument: Instrument, now_ms: int) -> InstrumentRow:
         tiers=[[str(tier.lower_bound_usd), tier.max_leverage] for tier in instrument.tiers],
         assumed=instrument.assumed,
         source=instrument.source,
-        as_of=parse_ts(day) if day else now_ms,
+        as_of=now_ms if day is None else day,
     )
 
 
@@ -65,3 +68,9 @@ def from_row(row: InstrumentRow) -> Instrument:
         assumed=row.assumed,
         source=row.source,
     )
+
+
+def _day_of(instrument: Instrument) -> int | None:
+    """The beginning of the day that the facts are of, in UTC ms; None when they are assumed."""
+    day = snapshot.as_of(instrument)
+    return parse_ts(day) if day else None
