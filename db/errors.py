@@ -77,6 +77,7 @@ _BY_STATE: tuple[tuple[str, type[DatabaseError], str], ...] = (
     ("23505", Conflict, "that is there already"),
     ("23", Refused, "the database refused the row"),
     ("22", Refused, "the database refused a value"),
+    ("54", Refused, "the database refused a value that is too large"),
     ("P0001", Refused, "the database refused it"),
 )
 """SQLSTATE prefix, our error, and its sentence; the first row that fits counts."""

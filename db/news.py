@@ -4,6 +4,7 @@ All instants are UTC ms. A story is kept as it first came; one that comes again 
 replaced, so that what an agent was shown stays what it was.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +28,8 @@ class NewsRow(NamedTuple):
     sentiment: Any
 
 
+QUERY_MAX_CHARS = 1_000
+_STRAY_MINUS = re.compile(r'-(?![\w"])')
 _COLUMNS = ", ".join(NewsRow._fields)
 _FILTER = """
 where available_at <= $1 and ($2::text[] is null or symbols && $2) and ($3::bigint is null or available_at >=
@@ -87,7 +90,8 @@ async def search_news(
 ) -> list[NewsRow]:
     """Give the stories known at `as_of` that fit the words best (a title's count most), then the newest.
 
-    `query` is written as for a search engine: words, "phrases", or, -without. Nothing in it is an error.
+    `query` is written as for a search engine: words, "phrases", or, -without. Nothing in it is an error; what
+    is longer than QUERY_MAX_CHARS is cut. Of a very long story the beginning is searched.
     """
     rows = await connection.fetch(
         f"select {_COLUMNS} from news, websearch_to_tsquery('english', $5) words {_FILTER}"
@@ -97,7 +101,7 @@ async def search_news(
         symbols,
         since,
         limit,
-        query,
+        _asked(query),
     )
     return [NewsRow(*row) for row in rows]
 
@@ -114,3 +118,9 @@ async def load_news(
         symbols,
     )
     return [NewsRow(*row) for row in rows]
+
+
+def _asked(query: str) -> str:
+    """A query without what Postgres refuses: too many words, NUL, half characters, a minus before no word."""
+    whole = query[:QUERY_MAX_CHARS].replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+    return _STRAY_MINUS.sub(" ", whole)
