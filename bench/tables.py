@@ -56,7 +56,7 @@ def _job_row(name: str, own: Sequence[Record], base: Sequence[Record]) -> list[s
         f"{middle([record.process.cpu_s for record in own])[0]:.2f}",
         f"{middle([record.process.peak_mb for record in own])[0]:,.0f}",
         f"{own[0].outcome.orders:,}",
-        f"{own[0].outcome.final_equity:,.2f}",
+        f"{own[0].outcome.final_equity:,.4f}",
     ]
 
 
