@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+import re
 from pathlib import Path
 
 import empyrical
@@ -219,3 +220,24 @@ def test_json_holds_money_as_text_and_never_nan() -> None:
     assert written["fees"] == "0"
     assert written["sharpe"] is None
     assert json.loads(json.dumps(written, allow_nan=False)) == written
+
+
+def test_the_worked_example_of_the_docs_is_right() -> None:
+    """Each figure of the example in docs/metrics.md is what the code gives."""
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text("utf-8")
+    section = text[text.index("### A worked example") : text.index("## Luck")]
+    found = as_dict(figures_of(10_000.0, 10_200.0, 9_996.0, 10_098.0, interval_ms=DAY_MS))
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| (\S+) \|$", section, re.MULTILINE))
+
+    assert len(rows) == 8
+    assert {name: float(value.replace("−", "-")) for name, value in rows.items()} == {
+        name: round(found[name], 4) for name in rows
+    }
+
+
+def test_every_figure_is_in_the_docs() -> None:
+    """A figure that is added later has to be explained too."""
+    text = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text("utf-8")
+    named = set(re.findall(r"`([a-z_0-9]+)`", text))
+
+    assert set(as_dict(figures_of(10_000.0))) <= named
