@@ -117,10 +117,12 @@ def _when(record: RunRecord, ts: int) -> When:
 
 
 def _ended_by(record: RunRecord, trade: Trade) -> str:
-    """A trigger or the venue by name; else the reason of the order that closed it."""
+    """A trigger or the venue by name, the engine (of an order that nobody decided), or the order's reason."""
     last = record.fills[trade.fills[-1]]
-    why = _reason(record, last) if trade.ended_by in ("market", "limit") else ""
-    text = why or words.cause(trade.ended_by)
+    is_ordered = trade.ended_by in ("market", "limit")
+    if is_ordered and last.order not in record.order_decisions:
+        return "Closed by the engine"
+    text = (_reason(record, last) if is_ordered else "") or words.cause(trade.ended_by)
     return text if len(text) <= SHORT_WHY else text[: SHORT_WHY - 1].rstrip() + "…"
 
 

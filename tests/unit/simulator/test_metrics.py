@@ -111,6 +111,16 @@ def test_a_win_without_a_loss_has_no_profit_factor() -> None:
     assert found.avg_win == found.expectancy == found.pnl.quantize(Decimal("0.000001"))
 
 
+def test_a_trade_that_came_out_even_is_neither_won_nor_lost() -> None:
+    """It counts as closed, and lowers the win rate, and that is all."""
+    record = record_of({"BTC": BARS}, [Entry(0, Decimal("0.1")), Entry(30, Decimal("-0.1"))])
+    even = tuple(msgspec.structs.replace(fill, realized=ZERO, fee=ZERO) for fill in record.fills)
+    found = compute(msgspec.structs.replace(record, fills=even, funding=()))
+
+    assert (found.trades, found.win_rate, found.expectancy) == (1, 0.0, 0)
+    assert (found.avg_win, found.avg_loss, found.profit_factor) == (None, None, None)
+
+
 def test_an_open_position_counts_at_its_mark_and_not_as_a_trade() -> None:
     """Its profit is in the result and under open PnL; the averages are of closed trades alone."""
     record = record_of({"BTC": BARS}, [Entry(0, Decimal("0.1"))], rate="0")

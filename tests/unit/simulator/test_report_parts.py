@@ -3,15 +3,19 @@
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.time import DAY_MS, HOUR_MS, YEAR_MS, parse_ts
+from simulator.record import RunRecord
 from simulator.report import manifest, words
 from simulator.report.axes import POINTS, TimeScale, percent_ticks, scale_for, thin, value_ticks
-from tests.unit.simulator.samples import START
+from simulator.report.trade_rows import SHORT_WHY, TradeRow, trade_rows
+from simulator.trades import trades
+from tests.unit.simulator.samples import START, Entry, record_of, walk
 
 
 @pytest.mark.parametrize(
@@ -161,3 +165,65 @@ def test_what_lasts_of_a_manifest_has_no_clock_in_it() -> None:
     told = {"seed": 1, "wall_s": 2.5, "parts": [{"host": "a", "rows": 1}], "code": {"started_at": "now"}}
 
     assert manifest.lasting(told) == {"seed": 1, "parts": [{"rows": 1}], "code": {}}
+
+
+def row_of(record: RunRecord) -> TradeRow:
+    """The row of the run's last trade."""
+    return trade_rows(record, trades(record.fills, record.funding, record.order_decisions))[0]
+
+
+def closed_by(cause: str, why: str = "") -> RunRecord:
+    """A run with one trade that was ended this way."""
+    way_in, way_out = Entry(1, Decimal("0.1")), Entry(30, Decimal("-0.1"), cause=cause, why=why)
+    return record_of({"BTC": walk(50)}, [way_in, way_out])
+
+
+@pytest.mark.parametrize(
+    ("cause", "why", "ended_by"),
+    [
+        ("market", "it fell", "it fell"),
+        ("market", "", "Market order"),
+        ("limit", "it was dear", "it was dear"),
+        ("stop", "it fell", "Stop"),
+        ("take_profit", "", "Take-profit"),
+        ("liquidation", "it fell", "Liquidation"),
+    ],
+)
+def test_a_trade_was_ended_by_a_reason_or_by_a_trigger(cause: str, why: str, ended_by: str) -> None:
+    """The reason of an order that was given, and the name of what fired by itself."""
+    assert row_of(closed_by(cause, why)).ended_by == ended_by
+
+
+def test_what_nobody_decided_was_closed_by_the_engine() -> None:
+    """A halt flattens with orders of the engine's own."""
+    record = msgspec.structs.replace(closed_by("market"), order_decisions={1: "decision-1"})
+
+    assert row_of(record).ended_by == "Closed by the engine"
+
+
+def test_a_long_reason_is_cut_in_the_table_and_whole_beneath() -> None:
+    """The cell holds its beginning, the opened row all of it."""
+    why = "because " * 40
+    row = row_of(closed_by("market", why))
+
+    assert len(row.ended_by) <= SHORT_WHY
+    assert row.ended_by.endswith("…")
+    assert why in row.whys[-1].quotes
+
+
+def test_only_the_latest_trades_are_listed_newest_first() -> None:
+    """They keep the numbers that their order of entry gave them."""
+    entries = [Entry(at, Decimal(1) if at % 4 == 0 else Decimal(-1)) for at in range(0, 400, 2)]
+    record = record_of({"BTC": walk(400)}, entries)
+    rows = trade_rows(record, trades(record.fills, record.funding))
+
+    assert [row.number for row in rows] == list(range(100, 50, -1))
+
+
+def test_the_costs_of_a_trade_are_all_that_it_paid() -> None:
+    """Fees, slippage, and funding with its own sign."""
+    record = closed_by("market")
+    (trade,) = trades(record.fills, record.funding)
+
+    assert row_of(record).costs == words.number(trade.funding - trade.fees - trade.slippage_usd, signed=True)
+    assert trade.slippage_usd > 0 > trade.funding
