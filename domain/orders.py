@@ -141,17 +141,27 @@ class Order(msgspec.Struct, frozen=True):
         return bool(NEXT[self.state])
 
     def after(self, event: OrderEvent, *, ts: int, filled: Decimal = ZERO, reason: str = "") -> "Order":
-        """The order after an event; `filled` is what this event filled. Raises IllegalStep, changing nothing."""
+        """The order after an event; `filled` is what this event filled. Raises IllegalStep, changing nothing.
+
+        FILLED fills what is left, PART_FILLED less than that, and nothing else fills anything.
+        """
         try:
             state = NEXT[self.state][event]
         except KeyError:
             raise IllegalStep(f"order {self.number} is {self.state}; it can't be {event.value}") from None
-        if filled > self.remaining:
-            raise IllegalStep(f"order {self.number} has {self.remaining} left; it can't fill {filled}")
+        if not self._may_fill(event, filled):
+            raise IllegalStep(
+                f"order {self.number} has {self.remaining} left; it can't be {event.value} by filling {filled}"
+            )
         closed_ts = None if NEXT[state] else ts
         return msgspec.structs.replace(
             self, state=state, filled=self.filled + filled, closed_ts=closed_ts, reason=reason or self.reason
         )
+
+    def _may_fill(self, event: OrderEvent, filled: Decimal) -> bool:
+        if event is OrderEvent.FILLED:
+            return ZERO < filled == self.remaining
+        return ZERO < filled < self.remaining if event is OrderEvent.PART_FILLED else not filled
 
 
 class Liquidity(StrEnum):
