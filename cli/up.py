@@ -73,12 +73,12 @@ async def _serve(
     as_json: bool,
 ) -> None:
     """Serve until told to stop; the first thing printed is where."""
-    if demo and await ensure_demo(home):
-        say(_DEMO)
     url = url_of(listener)
     sign_in = SignIn(home.user_id, home.clock, token, lambda code: say(f"Sign in, once: {link(url, code)}"))
     site = make_app(Access(home.database, home.clock), sign_in if is_loopback(listener) else None)
     async with started([Child("the page", _site(site, listener))]):
+        if demo and await ensure_demo(home):
+            say(_DEMO)
         opened = link(url, sign_in.issue()) if is_loopback(listener) else None
         _print_where(url, opened, as_json=as_json)
         if open_browser:
