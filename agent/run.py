@@ -46,7 +46,7 @@ async def run_skill(agent: Agent, ts: int) -> Decision:
     """Let a Skill decide at `ts`, and give what came of it. Nothing it does can pass the engine's caps."""
     tick = Tick(agent.skill, agent.engine, agent.history.as_of(ts), agent.account)
     await agent.trader.decide(tick)
-    if not tick.actions and not tick.notes:
+    if not tick.actions:
         return HELD
     return Decision(tick.outcome, _snapshot(agent, tick))
 
@@ -72,7 +72,6 @@ def _snapshot(agent: Agent, tick: Tick) -> DecisionSnapshot:
         actions=tuple(tick.actions),
         verdicts=tuple(tick.verdicts),
         account=tick.account,
-        note="\n".join(tick.notes),
     )
 
 

@@ -26,7 +26,6 @@ class Tick:
         "_account_name",
         "_engine",
         "actions",
-        "notes",
         "past",
         "positions",
         "skill",
@@ -41,7 +40,6 @@ class Tick:
         self.positions: Mapping[str, Position] = engine.state.book.positions
         self.actions: list[Action] = []
         self.verdicts: list[Verdict] = []
-        self.notes: list[str] = []
         self._engine = engine
         self._account_name = account_name
         self._account: AccountView | None = None
@@ -97,10 +95,6 @@ class Tick:
         self.actions.append(action)
         self.verdicts.append(verdict)
         return verdict
-
-    def note(self, text: str) -> None:
-        """Leave a remark in the tick's record."""
-        self.notes.append(text)
 
     @property
     def outcome(self) -> TickOutcome:

@@ -1,5 +1,6 @@
 """What every broker offers, and the proof of approval that its write methods demand."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Generic, Protocol, TypeVar, final
 
@@ -30,16 +31,6 @@ class Approved(Generic[T]):
         self.what = what
 
 
-class Protection(Protocol):
-    """The stop and take-profit that a position should have from now on; None: none of that kind."""
-
-    @property
-    def stop(self) -> Order | None: ...
-
-    @property
-    def take_profit(self) -> Order | None: ...
-
-
 class Broker(Protocol):
     """One trading account at one venue.
 
@@ -52,13 +43,16 @@ class Broker(Protocol):
     async def cancel(self, number: Approved[int]) -> None:
         """Withdraw an order by its number; one that is no longer live is left as it is."""
 
+    def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Set the leverage that new exposure in a symbol is margined at; in force before the next order."""
+
     def take_number(self) -> int:
         """The number the next order will have."""
 
     def set_alarm(self, equity_usd: Decimal | None) -> None:
         """Ask to be told when equity falls to this level; None: never."""
 
-    def drain(self) -> list[VenueEvent]:
+    def drain(self) -> Sequence[VenueEvent]:
         """What happened since the last call, oldest first."""
 
     def account(self, ts: int) -> AccountView:

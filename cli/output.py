@@ -44,9 +44,19 @@ _EXPECTED = (
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Do a command's work to its end. Expected errors end the command: a line on stderr, exit code 1."""
+    """Do a command's work to its end. Expected errors end the command: a line on stderr, exit code 1.
+
+    The result is not what the loop's task returns, because asyncio would write that out in full (in a message that
+    nobody sees) each time.
+    """
+    results: list[T] = []
+
+    async def kept() -> None:
+        results.append(await work)
+
     with plain_errors():
-        return asyncio.run(work)
+        asyncio.run(kept())
+    return results[0]
 
 
 @contextmanager

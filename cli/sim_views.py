@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from db.runs import RunRow
 from domain.time import DAY_MS, iso
-from simulator.baselines import BUY_AND_HOLD, FLAT
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from db.runs import RunRow
 
 SHORT_ID = 8
 """How many of an id's last characters name a run; the first ones are the time, and alike."""
@@ -41,7 +41,7 @@ COUNTS = (
 """The figures that a run has alone."""
 
 
-def result(row: RunRow) -> "Table | str":
+def result(row: "RunRow") -> "Table | str":
     """A finished run: its figures beside those of buying and holding, and of staying flat."""
     from rich.table import Table
 
@@ -50,7 +50,7 @@ def result(row: RunRow) -> "Table | str":
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column(heading(row), min_width=30)
     beside = row.metrics["baselines"]
-    columns = [row.metrics, beside[BUY_AND_HOLD], beside[FLAT]]
+    columns = [row.metrics, beside["buy-and-hold"], beside["flat"]]
     for name in (f"{row.skill_name}@{row.skill_number}", "buy and hold", "stay flat"):
         table.add_column(name, justify="right")
     for label, key, form in FIGURES:
@@ -63,7 +63,7 @@ def result(row: RunRow) -> "Table | str":
     return table
 
 
-def listing(rows: Sequence[RunRow]) -> "Table | str":
+def listing(rows: "Sequence[RunRow]") -> "Table | str":
     """Runs, newest first."""
     from rich.table import Table
 
@@ -92,7 +92,7 @@ def listing(rows: Sequence[RunRow]) -> "Table | str":
     return table
 
 
-def comparison(rows: Sequence[RunRow]) -> "Table":
+def comparison(rows: "Sequence[RunRow]") -> "Table":
     """Finished runs side by side, a column each."""
     from rich.table import Table
 
@@ -107,7 +107,7 @@ def comparison(rows: Sequence[RunRow]) -> "Table":
     return table
 
 
-def heading(row: RunRow) -> str:
+def heading(row: "RunRow") -> str:
     """What a run was about: its symbols and its period."""
     symbols = ", ".join(row.manifest["skill"]["market"]["symbols"]) if row.manifest else row.skill_name
     return f"{symbols}, {instant(row.config['from_ts'])} to {instant(row.config['to_ts'])}"
@@ -118,7 +118,7 @@ def instant(ts: int) -> str:
     return iso(ts)[:10] if ts % DAY_MS == 0 else iso(ts)[:16].replace("T", " ")
 
 
-def status(row: RunRow) -> str:
+def status(row: "RunRow") -> str:
     """A run's status; while it runs, how far it is."""
     return f"{row.status} {row.progress:.0%}" if row.status == "running" else row.status
 

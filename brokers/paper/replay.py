@@ -197,7 +197,7 @@ class ReplayVenue(BarVenue):
         for order in sorted(self.state.orders.values(), key=_NUMBER):
             if order.state is OrderState.IN_FLIGHT and order.number in self.state.orders:
                 self._open_new(order)
-        self._calm = False
+        self._look_ahead(self._index)  # what is held and waits now may well be calm to the close
 
     def _open_margin(self) -> None:
         """Liquidation where equity no longer exceeds maintenance; below ⅔ of it, the backstop."""

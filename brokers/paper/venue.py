@@ -4,6 +4,7 @@ This part knows what a fill, a margin check, a funding payment and a liquidation
 who drives it: `replay.py` from a tape.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
@@ -74,7 +75,9 @@ class PaperVenue:
         sizes = {symbol: position.size for symbol, position in self.state.positions.items()}
         return AccountView(ts, self.state.account.cash, self.equity(), sizes)
 
-    def drain(self) -> list[VenueEvent]:
+    def drain(self) -> Sequence[VenueEvent]:
+        if not self._events:
+            return ()
         events, self._events = self._events, []
         return events
 
