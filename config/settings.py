@@ -71,7 +71,10 @@ class Settings(BaseSettings):
     web_host: str = Field(
         default="127.0.0.1",
         json_schema_extra=_form("a host name or an address"),
-        description="The address on which the page is served. 0.0.0.0 opens it to the network.",
+        description=(
+            "The address on which the page is served. Any but this machine's own, such as 0.0.0.0, opens it to "
+            "the network, where nobody can sign in yet."
+        ),
     )
     web_port: int = Field(
         default=8080,

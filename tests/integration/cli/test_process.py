@@ -1,6 +1,8 @@
 """The command as a process of its own: how it ends, and what it leaves on its two streams."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +69,23 @@ def test_a_reader_that_leaves_is_no_error_to_speak_of(tmp_path: Path) -> None:
         os.close(writer)
 
     assert done.stderr == ""
+
+
+def test_ctrl_c_ends_with_130_and_says_nothing(tmp_path: Path) -> None:
+    """In the middle of its work, here while it waits for a database that takes its time."""
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        url = f"postgresql://me@127.0.0.1:{slow.getsockname()[1]}/x?sslmode=disable"
+        process = subprocess.Popen(
+            [COMMAND, "skill", "list"],
+            cwd=tmp_path,
+            env=os.environ | {"DATABASE_URL": url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with slow.accept()[0] as connection:
+            connection.recv(1)
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)
+
+    assert (process.returncode, said) == (130, ("", ""))
