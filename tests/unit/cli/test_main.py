@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -52,6 +54,27 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 def test_a_mistyped_command_is_guessed() -> None:
     """As far as it can be, though nothing is loaded."""
     assert "Did you mean 'skill'?" in CliRunner().invoke(app, ["skil"]).stderr
+
+
+def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, with what one types for it."""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from leaves(below, f"{path} {name}")
+    if not hasattr(command, "commands"):
+        yield path, command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_what_it_does_and_takes_json(name: str) -> None:
+    """Whatever the table names can be loaded, and each command in it has a line of help and `--json`."""
+    for path, command in leaves(load(name), name):
+        assert command.help, path
+        assert "--json" in {option for parameter in command.params for option in parameter.opts}, path
+
+
+def test_the_line_of_the_skills_names_them_all() -> None:
+    """The help of the whole keeps up with the group."""
+    assert COMMANDS["skill"].help == "Skills: " + ", ".join(load("skill").commands)
 
 
 def test_a_commands_own_help_has_its_name() -> None:
