@@ -29,8 +29,13 @@ async def prepare_connection(connection: Connection) -> None:
     )
 
 
+def to_json(value: Any) -> bytes:
+    """Write a value as JSON; bytes are JSON already. For arrays of jsonb, where a list would be taken apart."""
+    return value if isinstance(value, bytes) else orjson.dumps(value, default=_plain)
+
+
 def _encode_json(value: Any) -> bytes:
-    return _JSONB_VERSION + (value if isinstance(value, bytes) else orjson.dumps(value, default=_plain))
+    return _JSONB_VERSION + to_json(value)
 
 
 def _decode_json(raw: bytes) -> Any:

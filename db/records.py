@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from db.connection import Connection
+from db.connection import Connection, to_json
 
 
 class JournalRow(NamedTuple):
@@ -102,8 +102,11 @@ _TABLES: dict[type[Any], _Table] = {
 async def write_rows(connection: Connection, user_id: UUID, account_id: UUID, rows: Sequence[Row]) -> None:
     """Write rows of one kind. An order that is there is replaced; any other that is there is a Conflict."""
     if rows:
-        columns = (list(column) for column in zip(*rows, strict=True))
-        await connection.execute(_insert_sql(type(rows[0])), user_id, account_id, *columns)
+        kind = type(rows[0])
+        columns = dict(zip(kind._fields, map(list, zip(*rows, strict=True)), strict=True))
+        if "body" in columns:
+            columns["body"] = [to_json(body) for body in columns["body"]]
+        await connection.execute(_insert_sql(kind), user_id, account_id, *columns.values())
 
 
 async def load_rows(

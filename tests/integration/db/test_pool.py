@@ -37,7 +37,7 @@ async def test_what_ended_a_connection_is_told_and_not_what_followed(
     )
 
     with pytest.raises(
-        LostConnection, match="was lost; what was not committed was undone .*administrator command"
+        LostConnection, match=r"was lost; what was not committed was undone .*administrator command"
     ):
         async with database.as_worker() as connection:
             await connection.execute("select end_me()")
