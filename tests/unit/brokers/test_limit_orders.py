@@ -43,6 +43,22 @@ def test_a_limit_that_the_open_does_not_reach_rests(side: Side, limit: str) -> N
     assert not desk.fills
 
 
+@pytest.mark.parametrize(("side", "limit"), [(BUY, "100.1"), (SELL, "99.9")])
+def test_a_limit_between_the_open_and_the_worsened_open_fills_as_the_path_begins(
+    side: Side, limit: str
+) -> None:
+    """Too poor to take, but already traded through: at its limit, as maker."""
+    dear = Costs(half_spread_bps=D(20), impact_bps_at_10pct=D(0))
+    desk = Desk(tape_of({"BTC": [flat(100)]}), costs=dear)
+    number = desk.place(desk.order(side, "1", limit_px=limit))
+
+    assert desk.open()
+    assert desk.last(number).state == "resting"
+    desk.close()
+
+    assert [(fill.px, fill.liquidity) for fill in desk.fills] == [(D(limit), Liquidity.MAKER)]
+
+
 @pytest.mark.parametrize(
     ("side", "extreme", "fills"),
     [(BUY, 95.0, False), (BUY, 94.9, True), (SELL, 105.0, False), (SELL, 105.1, True)],

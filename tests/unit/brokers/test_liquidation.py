@@ -304,6 +304,23 @@ def test_a_liquidation_comes_before_an_alarm_at_the_same_place() -> None:
     assert desk.size() == 0
 
 
+def test_an_alarm_comes_before_a_limit_at_the_same_place() -> None:
+    """The bid at 95 would be next; the engine hears of equity at 950 first and can withdraw it."""
+    desk = Desk(tape_of({"BTC": [flat(100), (100, 100, 90, 95, 1000)]}))
+    desk.buy("10")
+    bid = desk.buy("1", limit_px="95")
+    desk.step()
+    desk.venue.set_alarm(D(950))
+    desk.open()
+
+    assert desk.venue.close_bar() is not None
+    desk.cancel(bid)
+    desk.close()
+
+    assert desk.outcome(bid) == ("cancelled", "cancelled")
+    assert desk.size() == 10
+
+
 def test_a_side_is_liquidated_with_the_other_sides_price_rounded_against_it() -> None:
     """A short buys back upwards."""
     desk = Desk(tape_of({"BTC": [flat(100), (100, 120, 100, 100, 1000)]}))
