@@ -7,7 +7,6 @@ impact and funding; the cost of inference is not taken from the account, so it s
 """
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -98,7 +97,7 @@ def compute(record: RunRecord) -> Metrics:
         "fills": len(record.fills),
         "liquidations": len(record.liquidations),
         "refused": sum(record.refusals.values()),
-        "refusals": dict(Counter(record.refusals).most_common()),
+        "refusals": dict(sorted(record.refusals.items(), key=lambda rule: (-rule[1], rule[0]))),
         "baselines": {
             name: Curve(**_curve(record, equity, exact(float(equity[-1]))))
             for name, equity in record.baselines.items()

@@ -20,6 +20,7 @@ class RunRecord(msgspec.Struct, frozen=True):
     `prices` are the skill's market bars by symbol, for the picture. `refusals` counts refused actions by cap name.
     `ticks` counts ticks by outcome name ("hold", "acted", "refused", "failed").
     `inference_usd` is None where the model's price is not known; baselines cost 0.
+    `ledger_digest` names all that happened in the run, in order; "" where it was not kept.
     """
 
     run_id: str
@@ -48,3 +49,4 @@ class RunRecord(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     inference_usd: Decimal | None = ZERO
     seed: int = 0
+    ledger_digest: str = ""

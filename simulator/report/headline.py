@@ -97,8 +97,9 @@ def _luck(record: RunRecord, metrics: Metrics) -> Iterator[Notice]:
 
 
 def ticks_in_words(record: RunRecord) -> str:
-    """How the ticks ended: "Of 6,552 ticks: 6,480 hold, 72 acted."."""
-    kinds = ", ".join(f"{count:,} {name}" for name, count in record.ticks.items() if count)
+    """How the ticks ended, most often first: "Of 6,552 ticks: 6,480 hold, 72 acted."."""
+    often = sorted(record.ticks.items(), key=lambda kind: (-kind[1], kind[0]))
+    kinds = ", ".join(f"{count:,} {name}" for name, count in often if count)
     return f"Of {words.plural(sum(record.ticks.values()), 'tick')}: {kinds}." if kinds else "No tick was due."
 
 

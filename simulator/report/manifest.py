@@ -2,7 +2,8 @@
 
 A manifest is shown whole, whatever it holds. Three of its keys are read more closely: `data` (its entries,
 however they are nested, may say `synthetic` and `gaps`), `instruments` (an entry may say `assumed`), and
-`stood_in` (what was used in place of what was missing, by name).
+`stood_in` (what was used in place of what was missing, by name). Keys are text. Their order carries no
+meaning, because a manifest may have been kept where it is lost: the order shown is always the same.
 """
 
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from simulator.report import words
 
 VOLATILE = frozenset({"run_id", "started_at", "finished_at", "created_at", "wall_s", "host", "latency"})
 """Keys that differ between two runs of the same thing; they are in no digest."""
+
+FIRST_PARTS = ("skill", "run", "costs", "caps")
+"""The parts that are shown first, in this order."""
 
 NAMING = ("symbol", "kind", "name", "interval")
 MOST_GAPS = 5
@@ -68,7 +72,9 @@ def series(manifest: dict[str, Any]) -> list[Series]:
             entry.get("synthetic") is True,
             _gaps(entry["gaps"]) if "gaps" in entry else "",
             tuple(
-                _item(key, value) for key, value in entry.items() if key not in (*NAMING, "synthetic", "gaps")
+                _item(key, value)
+                for key, value in _sorted(entry)
+                if key not in (*NAMING, "synthetic", "gaps")
             ),
         )
         for name, entry in _leaves(manifest.get("data"), "")
@@ -79,18 +85,22 @@ def stood_in(manifest: dict[str, Any]) -> list[Item]:
     """What was used in place of what was missing."""
     found = manifest.get("stood_in") or {}
     if isinstance(found, dict):
-        return [_item(str(key), value) for key, value in found.items()]
+        return [_item(key, value) for key, value in _sorted(found)]
     return [Item("", _text(value)) for value in (found if isinstance(found, list | tuple) else [found])]
 
 
 def groups(manifest: dict[str, Any]) -> list[Group]:
-    """All the rest, in its own order: what stands alone first, then each part under its name."""
-    rest = {key: value for key, value in manifest.items() if key not in ("data", "stood_in")}
-    alone = tuple(_item(key, value) for key, value in rest.items() if not isinstance(value, dict))
-    parts = [
-        Group(_title(key), tuple(_flat(value, ""))) for key, value in rest.items() if isinstance(value, dict)
-    ]
+    """All the rest: what stands alone first, then each part under its name."""
+    rest = [(key, value) for key, value in _sorted(manifest) if key not in ("data", "stood_in")]
+    rest.sort(key=lambda part: FIRST_PARTS.index(part[0]) if part[0] in FIRST_PARTS else len(FIRST_PARTS))
+    alone = tuple(_item(key, value) for key, value in rest if not isinstance(value, dict))
+    parts = [Group(_title(key), tuple(_flat(value, ""))) for key, value in rest if isinstance(value, dict)]
     return [group for group in (Group("", alone), *parts) if group.items]
+
+
+def _sorted(part: dict[str, Any]) -> list[tuple[str, Any]]:
+    """A part's entries by name, digests last."""
+    return sorted(part.items(), key=lambda entry: ("digest" in entry[0], entry[0]))
 
 
 def _leaves(part: Any, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -104,7 +114,7 @@ def _leaves(part: Any, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if own:
             name = " ".join([prefix, *(str(own[key]) for key in NAMING if key in own)])
             yield name.strip(), own
-        for key, value in nested.items():
+        for key, value in _sorted(nested):
             yield from _leaves(value, f"{prefix} {key}".strip())
 
 
@@ -115,7 +125,7 @@ def _is_nested(value: Any) -> bool:
 
 
 def _flat(part: dict[str, Any], prefix: str) -> Iterator[Item]:
-    for key, value in part.items():
+    for key, value in _sorted(part):
         name = f"{prefix}{key}"
         if isinstance(value, dict):
             yield from _flat(value, f"{name}.")
@@ -131,7 +141,7 @@ def _item(name: str, value: Any) -> Item:
 
 
 def _is_moment_or_length(value: Any, name: str) -> bool:
-    return isinstance(value, int) and name.endswith(("_ts", "_ms"))
+    return (value is None or isinstance(value, int)) and name.endswith(("_ts", "_ms"))
 
 
 def _title(key: str) -> str:
@@ -152,7 +162,7 @@ def _text(value: Any, name: str = "") -> str:
     if isinstance(value, list | tuple):
         return ", ".join(_text(each) for each in value) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(each, str(key))}" for key, each in value.items()) or "none"
+        return ", ".join(f"{key} {_text(each, key)}" for key, each in _sorted(value)) or "none"
     return str(value)
 
 

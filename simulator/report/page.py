@@ -51,13 +51,17 @@ def render(record: RunRecord, metrics: Metrics) -> str:
             series=manifest.series(record.manifest),
             stood_in=manifest.stood_in(record.manifest),
             groups=manifest.groups(record.manifest),
-            manifest_json=msgspec.json.format(msgspec.json.encode(record.manifest), indent=2).decode(),
+            manifest_json=_json(record.manifest),
             digest=report_digest(record, metrics),
             ticks=headline.ticks_in_words(record),
             baseline=words.baseline,
         )
     )
     return page
+
+
+def _json(manifest: dict[str, Any]) -> str:
+    return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2).decode()
 
 
 @cache

@@ -15,7 +15,9 @@ from simulator.record import RunRecord
 from simulator.report import words
 from simulator.trades import Direction, Trade, slippage_usd
 
-LATEST = 50
+LATEST, LATEST_NARROW = 50, 20
+"""How many trades are listed, on a wide screen and on a phone, where each is a card."""
+
 MOST_DECISIONS, MOST_FILLS = 6, 12
 SHORT_WHY = 90
 """How many characters of a reason fit the table; the whole of it is in the opened row."""
@@ -71,15 +73,19 @@ class TradeRow(msgspec.Struct, frozen=True):
     whys: tuple[Why, ...]
     fills: tuple[str, ...]
     more_fills: int
+    is_minor: bool
 
 
 def trade_rows(record: RunRecord, made: Sequence[Trade]) -> list[TradeRow]:
     """The latest trades, newest first, numbered in order of entry."""
     numbered = list(enumerate(made, 1))[-LATEST:]
-    return [_row(record, number, trade) for number, trade in reversed(numbered)]
+    return [
+        _row(record, number, trade, is_minor=number <= len(made) - LATEST_NARROW)
+        for number, trade in reversed(numbered)
+    ]
 
 
-def _row(record: RunRecord, number: int, trade: Trade) -> TradeRow:
+def _row(record: RunRecord, number: int, trade: Trade, *, is_minor: bool) -> TradeRow:
     step = record.prices[trade.symbol].tick if trade.symbol in record.prices else NO_STEP
     side = "Long" if trade.side is Direction.LONG else "Short"
     last = record.to_ts if trade.exit_ts is None else trade.exit_ts
@@ -99,6 +105,7 @@ def _row(record: RunRecord, number: int, trade: Trade) -> TradeRow:
         whys=tuple(_whys(record, trade)),
         fills=tuple(_fill_in_words(fill, step) for fill in fills[:MOST_FILLS]),
         more_fills=max(0, len(fills) - MOST_FILLS),
+        is_minor=is_minor,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,6 +22,7 @@ from tests.unit.simulator.shapes import (
     alternating,
     hostile,
     run_of,
+    week_with,
 )
 
 
@@ -66,6 +68,34 @@ def test_reports_differ_only_where_runs_do() -> None:
 
     assert report_of(record) == report_of(record)
     assert report_of(other).replace("another-id", record.run_id) == report_of(record)
+
+
+def test_the_order_in_which_things_were_kept_does_not_show() -> None:
+    """A run that was read back, its manifest and counts in another order, has the same report."""
+    manifest = {
+        "caps": {"a": 1, "b": None},
+        "data": [{"rows": 1, "digest": "x"}],
+        "code": "1",
+        "skill": {"name": "n"},
+    }
+    counts = {"max_order_usd": 2, "price_band_pct": 2, "cooldown": 5}
+    kept = week_with(manifest=manifest, refusals=counts, ticks=counts)
+    read_back = week_with(manifest=turned(manifest), refusals=turned(counts), ticks=turned(counts))
+
+    assert report_of(read_back) == report_of(kept)
+
+
+def turned(value: Any) -> Any:
+    """The same, with the keys of every dictionary in the opposite order."""
+    if isinstance(value, dict):
+        return {key: turned(value[key]) for key in reversed(value)}
+    return [turned(each) for each in value] if isinstance(value, list) else value
+
+
+def test_the_ledger_is_named_where_it_was_kept() -> None:
+    """Its digest stands beside the report's, and is not missed where there is none."""
+    assert "Ledgersha256 abc" in page_of(week_with(ledger_digest="abc")).text().replace("Ledger ", "Ledger")
+    assert "Ledger" not in page_of(run_of("one trade")).text()
 
 
 def test_a_report_of_a_hundred_thousand_bars_is_small() -> None:

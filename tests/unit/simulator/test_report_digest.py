@@ -87,6 +87,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "decisions": {**run().decisions, SECOND.id: msgspec.structs.replace(SECOND, note="because")},
     },
     "whose reason it was": {"order_decisions": {1: SECOND.id, 2: FIRST.id}},
+    "the ledger": {"ledger_digest": "abc"},
     "a warning": {"warnings": ("careful",)},
     "inference": {"inference_usd": Decimal("0.01")},
     "inference unknown": {"inference_usd": None},
