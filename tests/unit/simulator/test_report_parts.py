@@ -13,9 +13,10 @@ from domain.time import DAY_MS, HOUR_MS, YEAR_MS, parse_ts
 from simulator.record import RunRecord
 from simulator.report import manifest, words
 from simulator.report.axes import POINTS, TimeScale, percent_ticks, scale_for, thin, value_ticks
+from simulator.report.months import spans
 from simulator.report.trade_rows import SHORT_WHY, TradeRow, trade_rows
 from simulator.trades import trades
-from tests.unit.simulator.samples import START, Entry, record_of, walk
+from tests.unit.simulator.samples import START, Entry, equity_record, record_of, walk
 
 
 @pytest.mark.parametrize(
@@ -227,3 +228,25 @@ def test_the_costs_of_a_trade_are_all_that_it_paid() -> None:
 
     assert row_of(record).costs == words.number(trade.funding - trade.fees - trade.slippage_usd, signed=True)
     assert trade.slippage_usd > 0 > trade.funding
+
+
+@given(st.integers(1, 400), st.sampled_from([HOUR_MS, DAY_MS]), st.integers(0, 2**32))
+def test_months_and_years_multiply_to_the_whole(count: int, interval_ms: int, seed: int) -> None:
+    """No return is in two months and none in no month; a year is its months."""
+    equity = 10_000.0 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0, 0.01, count + 1)))
+    record = equity_record(equity, interval_ms)
+    monthly, yearly = spans(record, 1), spans(record, 12)
+
+    for found in (monthly, yearly):
+        assert np.prod([1 + span.skill for span in found]) == pytest.approx(equity[-1] / equity[0])
+        assert [span.end for span in found] == sorted({span.end for span in found})
+        assert found[-1].end == count
+    assert [span.number for span in yearly] == sorted({span.number // 12 for span in monthly})
+
+
+def test_a_close_at_midnight_belongs_to_the_day_that_it_ends() -> None:
+    """A run of exactly January has one month, and its last close is February's first instant."""
+    (january,) = spans(equity_record(np.linspace(100.0, 131.0, 32), DAY_MS), 1)
+
+    assert january.number % 12 == 0
+    assert january.skill == pytest.approx(0.31)
