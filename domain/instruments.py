@@ -47,6 +47,12 @@ class Instrument(msgspec.Struct, frozen=True):
         return Decimal(1).scaleb(-self.sz_decimals)
 
     @property
+    def largest_maintenance_rate(self) -> Decimal:
+        """What maintenance margin takes of a notional at most, in any tier."""
+        leverage = min((tier.max_leverage for tier in self.tiers), default=self.max_leverage)
+        return 1 / Decimal(2 * leverage)
+
+    @property
     def smallest_price(self) -> Decimal:
         """The smallest legal price above zero, in USD."""
         return Decimal(1).scaleb(min(0, self.sz_decimals - PRICE_DECIMALS))

@@ -36,13 +36,12 @@ def exposure(track: Track, size: Decimal, instrument: Instrument) -> Exposure:
     """How a position of this signed size moves with its marks."""
     marks = track.marks
     per_tick = size * marks.tick
-    leverage = min((tier.max_leverage for tier in instrument.tiers), default=instrument.max_leverage)
     return Exposure(
         adverse=marks.low if size > ZERO else marks.high,
         opens=marks.open,
         closes=marks.close,
         usd_per_tick=per_tick,
-        room_per_tick=per_tick - abs(per_tick) / (2 * leverage),
+        room_per_tick=per_tick - abs(per_tick) * instrument.largest_maintenance_rate,
     )
 
 

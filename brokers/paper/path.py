@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from brokers.paper.tape import Path
 from domain.instruments import Instrument, MarginTier
-from domain.money import ZERO
+from domain.money import USD_QUANTUM, ZERO
 
 LEGS = 3
 
@@ -20,6 +20,16 @@ class Leg(NamedTuple):
 
     start: Decimal
     end: Decimal
+
+    @property
+    def lowest(self) -> Decimal:
+        """The lower of its ends."""
+        return min(self.start, self.end)
+
+    @property
+    def highest(self) -> Decimal:
+        """The higher of its ends."""
+        return max(self.start, self.end)
 
     def exact(self, lam: Fraction) -> Fraction:
         """The price at λ."""
@@ -45,6 +55,8 @@ def reaches(
 
     With `through`, touching isn't enough: the leg must go past the level, and λ is where it leaves it.
     """
+    if leg.lowest > level if falling else leg.highest < level:
+        return None
     sign = 1 if falling else -1
     start, end, goal = sign * leg.start, sign * leg.end, sign * level
     now = sign * leg.exact(since)
@@ -88,7 +100,7 @@ def maintenance_reaches(raw_usd: Decimal, held: list[Held], since: Fraction) -> 
     Equity − maintenance is piecewise linear, with a kink where a notional meets a tier; between kinks it is solved
     exactly.
     """
-    if not held:
+    if not held or _is_safe(raw_usd, held):
         return None
     places = sorted({since, Fraction(1), *(kink for one in held for kink in _kinks(one) if since < kink < 1)})
     room = [_room(raw_usd, held, place) for place in places]
@@ -100,6 +112,15 @@ def maintenance_reaches(raw_usd: Decimal, held: list[Held], since: Fraction) -> 
         if there <= 0:
             return left + (right - left) * here / (here - there)
     return None
+
+
+def _is_safe(raw_usd: Decimal, held: list[Held]) -> bool:
+    """Whether even all worst ends together, at the largest rates of the tiers, leave more than a trifle."""
+    room = raw_usd
+    for size, leg, instrument in held:
+        worst = size * (leg.lowest if size > ZERO else leg.highest)
+        room += worst - abs(worst) * instrument.largest_maintenance_rate
+    return room > USD_QUANTUM
 
 
 def _kinks(position: Held) -> Iterable[Fraction]:

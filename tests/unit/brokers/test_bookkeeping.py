@@ -1,11 +1,15 @@
 """The books are exact after every step, whatever happens (§2.11): two bookkeepers, wild markets, random orders."""
 
+from decimal import localcontext
+
+import msgspec
+import pytest
 from hypothesis import given, settings
 
-from domain.events import Adjusted, OrderChanged
+from domain.events import Adjusted, Liquidated, OrderChanged, VenueEvent
 from domain.orders import Fill
 from tests.unit.brokers.ledger import Ledger
-from tests.unit.brokers.streams import Stream, act, desk_for, seeded, streams
+from tests.unit.brokers.streams import Stream, act, desk_for, run, seeded, streams
 
 
 def follow(made: Stream) -> Ledger:
@@ -37,6 +41,28 @@ def test_the_books_are_exact_after_every_step(made: Stream) -> None:
     nothing reduce-only that raises, no protection without a position, no closed bar below maintenance, no debt left.
     """
     follow(made)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_twenty_eight_digits_are_enough(seed: int) -> None:
+    """With sixty digits to compute with, every event is the same; where a bar was left, to a billionth."""
+    made = seeded(seed, 60)
+    usual, wide = desk_for(made), desk_for(made)
+    run(made, usual)
+    with localcontext() as context:
+        context.prec = 60
+        run(made, wide)
+
+    assert usual.fills
+    assert list(map(rounded, usual.events)) == list(map(rounded, wide.events))
+
+
+def rounded(event: VenueEvent) -> VenueEvent:
+    """An event as it is; of a liquidation's equity and maintenance, which are solved for, nine decimals."""
+    if not isinstance(event, Liquidated):
+        return event
+    equity, maintenance = round(event.equity, 9), round(event.maintenance, 9)
+    return msgspec.structs.replace(event, equity=equity, maintenance=maintenance)
 
 
 def test_the_books_stay_exact_over_many_accounts_and_everything_happens_to_them() -> None:

@@ -158,6 +158,16 @@ def test_maintenance_grows_without_a_jump(tiers: tuple[MarginTier, ...], notiona
     assert D("-1e-12") <= grown <= D(more) / (2 * tiers[-1].max_leverage) + D("1e-12")
 
 
+@given(TIERS, st.integers(1, 2 * 10**9))
+def test_maintenance_never_takes_more_than_its_largest_rate(
+    tiers: tuple[MarginTier, ...], notional: int
+) -> None:
+    """Which a look ahead may rely on."""
+    of = Instrument("X", 2, 50, tiers)
+
+    assert of.maintenance_usd(D(notional)) <= notional * of.largest_maintenance_rate
+
+
 def test_without_tiers_the_maximum_leverage_is_the_only_one() -> None:
     """Half of the initial margin at the maximum."""
     assert DOGE.maintenance_usd(D(1000)) == 50
