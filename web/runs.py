@@ -2,6 +2,7 @@
 
 import html
 import re
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import orjson
 from aiohttp import web
 
 from control import data, runs, runs_view, skills
-from control.errors import Invalid
+from control.errors import Invalid, Refused
 from control.runs_view import RunLine, RunPage
 from domain.time import iso
 from web.keys import ACCESS, USER
@@ -35,12 +36,16 @@ async def landing(request: web.Request) -> web.Response:
 
 
 async def one_run(request: web.Request) -> web.Response:
-    """A finished run's report; of any other run, how it stands."""
+    """A finished run's report; of any other run, how it stands, and so where a report can't be drawn."""
     access, user_id, run_id = request.app[ACCESS], request[USER], UUID(request.match_info["id"])
     line = await runs_view.load_run(access.database, user_id, run_id)
+    now_ms = access.clock.now_ms()
     if line.status != "done":
-        return render("run.html", run=line, now_ms=access.clock.now_ms())
-    report = await runs.report_html(access.database, user_id, run_id)
+        return render("run.html", run=line, now_ms=now_ms)
+    try:
+        report = await runs.report_html(access.database, user_id, run_id)
+    except Refused as error:
+        return render("run.html", run=line, now_ms=now_ms, why=str(error), status=HTTPStatus.CONFLICT)
     return web.Response(
         text=report, content_type="text/html", headers={"Content-Security-Policy": report_policy(report)}
     )

@@ -3,6 +3,7 @@
 import re
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from control import data, runs, skills
@@ -95,7 +96,10 @@ async def test_a_waiting_run_is_listed(
 
 
 async def test_a_finished_runs_page_is_its_report(signed_in: Site, database: Database, owner: UUID) -> None:
-    """Drawn from what is kept, with a policy that lets in the report's own style and script alone."""
+    """Drawn from what is kept, under a policy that lets in its own style and script alone.
+
+    When the data it was made of is gone, the page says so, and the figures stay.
+    """
     clock = ManualClock(NOW)
     made_up = MadeUpRequest("BTC", HOUR_MS, parse_ts("2024-01-01"), parse_ts("2024-01-08"), 1)
     await data.make_up_data(database, clock, made_up, lambda _: None)
@@ -105,6 +109,8 @@ async def test_a_finished_runs_page_is_its_report(signed_in: Site, database: Dat
     await runs.carry_out(database, run_id)
 
     answer = await signed_in.client.get(f"/runs/{run_id}")
+    await data.make_up_data(database, clock, msgspec.structs.replace(made_up, seed=2), lambda _: None)
+    later = await signed_in.client.get(f"/runs/{run_id}")
     policy = answer.headers["Content-Security-Policy"]
 
     assert answer.status == 200
@@ -112,6 +118,9 @@ async def test_a_finished_runs_page_is_its_report(signed_in: Site, database: Dat
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert policy.endswith("; frame-ancestors 'none'")
     assert "unsafe" not in policy
+    assert later.status == 409
+    assert "The report can't be drawn any more" in words_of(await later.text())
+    assert "its figures stay as they were Return " in words_of(await later.text())
 
 
 async def test_the_list_is_paged(signed_in: Site, database: Database, owner: UUID, version_id: UUID) -> None:
