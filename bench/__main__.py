@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.chores import Done, chores, do
 from bench.environments import ROOT, NotAvailable
-from bench.jobs import OURS, Job, Record, others, run
+from bench.jobs import NAMES, OURS, Job, Record, others, run
 from bench.machine import describe_code, describe_machine, load
 from bench.measure import clean_environment
 from bench.product import Home, open_home, product_job
@@ -21,32 +21,42 @@ SIZES = (10_000, 100_000, 500_000)
 ROUNDS, ROUNDS_OF_MANY, MANY_BARS = 5, 3, 500_000
 DOCUMENT = ROOT / "docs" / "performance.md"
 
+Missing = dict[tuple[str, int], str]
+"""A job's name and a number of bars → why it could not be done."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and report. 1 when work that should be the same differs, or a line that must hold does not."""
     wanted = _parse(arguments)
-    folder = Path(os.environ.get("AGENTIC_BENCH_HOME") or ROOT / ".bench").absolute()
+    folder = Path(os.environ.get("BENCH_HOME") or ROOT / ".bench").absolute()
     data = folder / "data"
     # In a process of its own: see `bench.measure` on what a parent's memory does to its children's figures.
     subprocess.run(
         [sys.executable, "-m", "bench.data", str(data)], cwd=ROOT, env=clean_environment(), check=True
     )
-    with open_home(folder) as home:
-        jobs, missing = _prepare(home, data, wanted)
-        records = list(_rounds(jobs, missing, wanted))
-        done = [do(chore, wanted.rounds or ROUNDS_OF_MANY) for chore in chores(home, data) if wanted.chores]
+    try:
+        with open_home(folder) as home:
+            jobs, missing = _prepare(home, data, wanted)
+            records = list(_rounds(jobs, missing, wanted))
+            done = [do(one, wanted.rounds or ROUNDS_OF_MANY) for one in chores(home, data) if wanted.chores]
+    except NotAvailable as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
     text = _report(records, missing, done)
     print(text)
     if wanted.write:
         DOCUMENT.write_text(put_between_markers(DOCUMENT.read_text("utf-8"), text), "utf-8")
-    return _judge(records)
+    faults = _faults(records, missing)
+    for fault in faults:
+        print(f"bench: {fault}", file=sys.stderr)
+    return 1 if faults else 0
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("make bench ARGS=…", description="Measure speed and memory.")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, choices=SIZES, metavar="BARS")
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS}, or {ROUNDS_OF_MANY} where one takes long")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="the jobs to measure, by name")
+    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--no-chores", dest="chores", action="store_false", help="leave the second table out")
     parser.add_argument(
         "--write", action="store_true", help=f"put the tables into {DOCUMENT.relative_to(ROOT)}"
@@ -54,14 +64,14 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _prepare(home: Home, data: Path, wanted: argparse.Namespace) -> tuple[list[Job], dict[str, str]]:
+def _prepare(home: Home, data: Path, wanted: argparse.Namespace) -> tuple[list[Job], Missing]:
     """Give the jobs that can be done here, and why the others can't."""
 
     def ours() -> Job:
         return product_job(home, data, max(wanted.sizes))
 
     jobs: list[Job] = []
-    missing: dict[str, str] = {}
+    missing: Missing = {}
     for name, make in [(OURS, ours), *others(data.parent, data)]:
         if wanted.only and name not in wanted.only:
             continue
@@ -70,38 +80,35 @@ def _prepare(home: Home, data: Path, wanted: argparse.Namespace) -> tuple[list[J
             run(job, min(wanted.sizes), load())  # not counted: it warms the caches
             jobs.append(job)
         except NotAvailable as error:
-            missing[name] = str(error)
+            missing |= {(name, bars): str(error) for bars in wanted.sizes}
             print(f"{name}: not available: {error}", file=sys.stderr)
     return jobs, missing
 
 
-def _rounds(jobs: Sequence[Job], missing: dict[str, str], wanted: argparse.Namespace) -> Iterator[Record]:
+def _rounds(jobs: Sequence[Job], missing: Missing, wanted: argparse.Namespace) -> Iterator[Record]:
     """Do every job once a round, so that a busy moment of the machine hits all alike."""
     for bars in wanted.sizes:
         rounds = wanted.rounds or (ROUNDS_OF_MANY if bars >= MANY_BARS else ROUNDS)
-        for number in range(rounds):
+        for number in range(1, rounds + 1):
             for job in jobs:
-                record = _try(job, bars, missing)
-                if record:
-                    rate, wall_s = record.bars_per_s, record.process.wall_s
-                    print(
-                        f"{bars:,} bars, round {number + 1}: {job.name}, {rate:,.0f}/s, {wall_s:.2f} s",
-                        file=sys.stderr,
-                    )
+                try:
+                    record = run(job, bars, load())
+                except NotAvailable as error:
+                    missing[job.name, bars] = str(error)
+                else:
+                    print(f"{bars:,} bars, round {number}: {_in_short(record)}", file=sys.stderr)
                     yield record
 
 
-def _try(job: Job, bars: int, missing: dict[str, str]) -> Record | None:
-    try:
-        return run(job, bars, load())
-    except NotAvailable as error:
-        missing[f"{job.name}, {bars:,} bars"] = str(error)
-        return None
+def _in_short(record: Record) -> str:
+    return f"{record.job}, {record.bars_per_s:,.0f}/s, {record.process.wall_s:.2f} s"
 
 
-def _report(records: Sequence[Record], missing: dict[str, str], done: Sequence[Done]) -> str:
+def _report(records: Sequence[Record], missing: Missing, done: Sequence[Done]) -> str:
     parts = [f"Measured on {datetime.now(UTC):%Y-%m-%d}, at {describe_code()}: {describe_machine()}."]
-    parts += [jobs_table(records, missing, bars) for bars in sorted({record.bars for record in records})]
+    for bars in sorted({record.bars for record in records}):
+        absent = {name: reason for (name, size), reason in missing.items() if size == bars}
+        parts.append(jobs_table(records, absent, bars))
     if done:
         parts.append(f"### Around the job\n\n{chores_table(done)}")
     if judged := goals(records):
@@ -109,16 +116,15 @@ def _report(records: Sequence[Record], missing: dict[str, str], done: Sequence[D
     return "\n\n".join(parts)
 
 
-def _judge(records: Sequence[Record]) -> int:
-    faults = different_work(records)
-    faults += [
+def _faults(records: Sequence[Record], missing: Missing) -> list[str]:
+    """Why the bench fails: we could not do the job, did other work, or are slower than we may be."""
+    absent = [f"{name} over {bars:,} bars: {why}" for (name, bars), why in missing.items() if name == OURS]
+    slow = [
         f"{goal.what}: {goal.found}, must be {goal.wanted}"
         for goal in goals(records)
         if goal.must_hold and not goal.is_held
     ]
-    for fault in faults:
-        print(f"bench: {fault}", file=sys.stderr)
-    return 1 if faults else 0
+    return [*absent, *different_work(records), *slow]
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ def _start_ours(home: Home) -> Callable[[int], float]:
 
     def start(number: int) -> float:
         port = free_port()
-        return first_page_s([AGENTIC, "up", "--port", str(port)], port, AGENTIC_HOME=folder)
+        return first_page_s([AGENTIC, "up", "--port", str(port)], port, home.folder, AGENTIC_HOME=folder)
 
     return start
 
@@ -111,7 +111,7 @@ def _start_bare(home: Home) -> Callable[[int], float]:
     def start(number: int) -> float:
         port = free_port()
         script = [sys.executable, str(LIMITS / "first_page.py"), folder, str(port)]
-        return first_page_s(script, port, PYTHONPATH=str(ROOT))
+        return first_page_s(script, port, home.folder, PYTHONPATH=str(ROOT))
 
     return start
 
@@ -124,12 +124,17 @@ def free_port() -> int:
         return port
 
 
-def first_page_s(command: Sequence[str], port: int, **environment: str) -> float:
-    """Start a server, say when its first page has come, and stop it. Raises NotAvailable when none comes."""
+def first_page_s(command: Sequence[str], port: int, folder: Path, **environment: str) -> float:
+    """Start a server in `folder`, say when its first page came, and stop it. Raises NotAvailable when none comes."""
     started = time.perf_counter()
     with TemporaryFile() as said:
         process = subprocess.Popen(
-            command, env=clean_environment(**environment), stdin=subprocess.DEVNULL, stdout=said, stderr=said
+            command,
+            cwd=folder,
+            env=clean_environment(**environment),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
         )
         try:
             while not _serves(port):

@@ -16,6 +16,7 @@ OURS = "agentic"
 NAUTILUS = "NautilusTrader"
 SAME_WORK = (OURS, NAUTILUS, "backtrader", "bare events", "asyncio hop")
 """Those that must reach the same final equity, to the cent."""
+NAMES = (*SAME_WORK, "backtesting.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One that does the job: `command` for a number of bars, and how to read what it prints."""
+    """One that does the job: `command` for a number of bars, where it is run, and how to read what it prints."""
 
     name: str
     command: Callable[[int], list[str]]
     read: Callable[[Any], Outcome]
     environment: Mapping[str, str]
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Record:
 def run(job: Job, bars: int, load: float) -> Record:
     """Do the job once. Raises NotAvailable when it fails, with the reason."""
     calibration_ms = calibrate_ms()
-    process = measure(job.command(bars), job.environment)
+    process = measure(job.command(bars), job.environment, folder=job.folder)
     if process.exit_code:
         raise NotAvailable(process.reason())
     return Record(job.name, bars, process, job.read(last_json(process.output)), calibration_ms, load)
@@ -100,7 +102,7 @@ def _script(name: str, python: Path, script: str, data: Path, *more: str) -> Job
     def command(bars: int) -> list[str]:
         return [str(python), str(PEERS / script), str(data), str(bars), *more]
 
-    return Job(name, command, _read_script, clean_environment())
+    return Job(name, command, _read_script, clean_environment(), data)
 
 
 def _read_script(said: Any) -> Outcome:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 TIME_LIMIT_S = 600.0
@@ -42,12 +43,23 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(drop)} | more
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str], limit_s: float = TIME_LIMIT_S) -> Process:
-    """Run a command to its end and say what it took. One that overruns is killed and ends with -9."""
+def measure(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    folder: Path | None = None,
+    limit_s: float = TIME_LIMIT_S,
+) -> Process:
+    """Run a command to its end, in `folder`, and say what it took. One that overruns is killed and ends with -9."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=errors
+            command,
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
         )
         status, usage = _wait(process, started + limit_s)
         wall_s = time.perf_counter() - started

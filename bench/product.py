@@ -40,7 +40,10 @@ Follow the averages.
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """A state directory whose database server is kept running, for as long as `open_home` is open."""
+    """A state directory whose database server is kept running, for as long as `open_home` is open.
+
+    Commands are run in it, so that no `.env` leads them to somebody's own database.
+    """
 
     folder: Path
     dsn: str
@@ -52,7 +55,7 @@ class Home:
 
     def agentic(self, *arguments: str) -> Process:
         """Run a command of the product. Raises NotAvailable when it fails, with its last line."""
-        process = measure([AGENTIC, *arguments], self.environment)
+        process = measure([AGENTIC, *arguments], self.environment, folder=self.folder)
         if process.exit_code:
             raise NotAvailable(f"agentic {' '.join(arguments[:2])}: {process.reason()}")
         return process
@@ -106,7 +109,7 @@ def product_job(home: Home, data: Path, most_bars: int) -> Job:
         same = ["--cash", str(CASH_USD), "--costs", "none", "--funding", "off"]
         return [AGENTIC, "sim", "run", str(skill), *span, *same, "--report", report, "--json"]
 
-    return Job(OURS, command, _read, home.environment)
+    return Job(OURS, command, _read, home.environment, home.folder)
 
 
 def _read(said: Any) -> Outcome:
