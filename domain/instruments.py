@@ -61,8 +61,9 @@ class Instrument(msgspec.Struct, frozen=True):
         """The nearest legal price at or beyond `price` in the given direction. Raises ValueError if none is > 0."""
         if price <= ZERO:
             raise ValueError(f"a price must be positive, was {price}")
-        if price == price.to_integral_value():
-            return price
+        whole = price.to_integral_value()
+        if price == whole:
+            return whole
         legal = price.quantize(_price_step(price, self.sz_decimals), rounding=toward.value)
         if legal <= ZERO:
             raise ValueError(f"{price} is below the smallest legal price of {self.symbol}")

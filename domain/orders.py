@@ -106,8 +106,8 @@ class Order(msgspec.Struct, frozen=True):
     """One order. Sizes are base units and positive; prices USD.
 
     `limit_px` is a limit's price or a market order's bound (None: unbounded). `stop_px` and `take_profit_px`, on an
-    entry, are placed as protections at its first fill. A protection covers the whole position, whatever its `size`
-    was when it was placed.
+    entry, are placed as protections at its first fill, and again when a later one opens a position anew. A protection
+    covers the whole position, whatever its `size` was when it was placed.
     """
 
     number: int

@@ -137,7 +137,7 @@ class PaperVenue:
             self._close(order, OrderEvent.REJECTED, "reduceOnly")
             return
         for other in self._live(order.symbol):
-            if other.kind is order.kind:
+            if other.kind is order.kind and not other.triggered:  # one that has fired works on to the end
                 self._close(other, OrderEvent.CANCELLED, "replaced")
         self._keep(order.after(OrderEvent.RESTED, ts=self._ts()))
 
@@ -166,7 +166,8 @@ class PaperVenue:
             order = msgspec.structs.replace(order, size=order.filled + held)
         is_whole = size >= order.remaining
         event = OrderEvent.FILLED if is_whole else OrderEvent.PART_FILLED
-        first = not order.filled
+        held = self.state.positions.get(order.symbol, FLAT).size
+        enters = not order.filled or held * order.side.sign <= ZERO
         after = order.after(event, ts=self._ts(), filled=size)
         flipped_or_flat = self._book(order, order.side, size, px, reference, liquidity, order.kind.value)
         if is_whole:
@@ -176,7 +177,7 @@ class PaperVenue:
         self._events.append(OrderChanged(self._ts(), after))
         if flipped_or_flat:
             self._cancel_reducing(order.symbol, "reduceOnlyCanceled")
-        if first:
+        if enters:
             self._attach_protections(after)
         self._write_off()
         self._changed()
@@ -230,7 +231,7 @@ class PaperVenue:
         self._raw_usd = self.state.account.cash - sum((p.cost for p in self.state.positions.values()), ZERO)
 
     def _attach_protections(self, entry: Order) -> None:
-        """Place the stop and take-profit that an entry brought, at its first fill."""
+        """Place the stop and take-profit that an entry brought: at its first fill, and when it opens anew."""
         position = self.state.positions.get(entry.symbol, FLAT)
         if position.size * entry.side.sign <= 0:
             return

@@ -257,6 +257,58 @@ def test_protections_come_once_with_the_first_part_of_an_entry() -> None:
     assert len({f.order for f in desk.fills}) == 2
 
 
+def test_what_is_left_of_an_entry_brings_its_protections_again_when_it_opens_anew() -> None:
+    """A bid that filled in part and was stopped fills again: what it opens then has its stop as well."""
+    thin, thinner = (100, 100, 85, 88, 20), (88, 94, 88, 94, 10)
+    desk = Desk(tape_of({"BTC": [flat(100), thin, thinner, flat(94, 10), (94, 94, 80, 80, 1000)]}))
+    desk.buy("4", limit_px="95", stop_px="90")
+    desk.steps(5)
+
+    assert [(f.order, f.cause, f.size, f.px) for f in desk.fills] == [
+        (
+            1,
+            "limit",
+            2,
+            95,
+        ),  # all that the bar lets through, so that the stop at 90 fires and finds nothing left
+        (2, "stop", 1, 88),
+        (2, "stop", 1, 94),
+        (1, "limit", 2, 95),
+        (3, "stop", 2, 90),
+    ]
+
+
+def test_an_entry_through_zero_that_fills_in_parts_is_protected_once_it_has_opened() -> None:
+    """Long 2, an offer of 4 with a stop, one coin a bar: the stop comes with the third."""
+    desk = Desk(tape_of({"BTC": [flat(100, 20), *[flat(101, 10)] * 5, (101, 120, 101, 101, 1000)]}))
+    desk.buy("2")
+    desk.step()
+    desk.sell("4", limit_px="100", stop_px="110")
+    desk.steps(2)
+    assert desk.size() == 0
+    assert not [order for order in desk.venue.state.orders.values() if order.kind is STOP]
+    desk.step()
+
+    (stop,) = (order for order in desk.venue.state.orders.values() if order.kind is STOP)
+    assert (desk.size(), stop.side, stop.trigger_px) == (-1, BUY, 110)
+    desk.steps(3)
+    assert (desk.fills[-1].cause, desk.fills[-1].size, desk.size()) == ("stop", 2, 0)
+
+
+def test_a_stop_that_has_fired_is_not_replaced() -> None:
+    """A new one may be placed beside it, but what has fired sells on at the next open."""
+    desk = Desk(tape_of({"BTC": [flat(100), (100, 100, 90, 100, 0), flat(100)]}))
+    desk.buy("1", stop_px="95")
+    desk.steps(2)
+    assert desk.size() == 1
+
+    later = desk.protect(STOP, SELL, "50")
+    desk.open()
+
+    assert (desk.fills[-1].order, desk.fills[-1].px, desk.size()) == (2, 100, 0)
+    assert desk.last(later).state == "cancelled"
+
+
 def test_a_protection_does_not_fire_in_a_missing_bar() -> None:
     """The mark may move where there are no trades; the stop fires at the next bar's open."""
     trades = [flat(100), None, flat(93)]

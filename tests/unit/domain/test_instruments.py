@@ -41,6 +41,12 @@ def test_a_price_is_made_legal_in_either_direction(of: Instrument, price: str, d
     assert of.legal_price(D(price), Toward.UP) == D(up)
 
 
+def test_a_whole_price_is_written_without_decimals() -> None:
+    """However it was computed, equal prices have equal text in the ledger."""
+    assert str(BTC.legal_price(D("88.000000"), Toward.DOWN)) == "88"
+    assert str(BTC.legal_price(D("60009.4"), Toward.UP)) == "60010"
+
+
 def is_legal(px: Decimal, sz_decimals: int) -> bool:
     """The rule itself, from the text of a price."""
     if px == px.to_integral_value():
