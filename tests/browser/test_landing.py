@@ -93,6 +93,22 @@ async def fill_and_visit(served: Served, database: Database, owner: UUID, seen: 
         seen.append(await served.overflow())
 
 
+async def test_one_signs_in_with_a_pasted_code_and_out_again(served: Served) -> None:
+    """The browser's own forms are taken for ours."""
+    page = served.page
+    await page.goto(served.url)
+
+    await page.get_by_role("button", name="Print a fresh one").click()
+    assert await page.get_by_text("A fresh link is printed").is_visible()
+    await page.get_by_label("Link or code").fill(served.desk.issue())
+    await page.get_by_role("button", name="Sign in").click()
+    assert await page.inner_text("h1") == "Simulations"
+    await page.get_by_role("button", name="Sign out").click()
+
+    assert await page.inner_text("h1") == "Sign in"
+    assert served.complaints == []
+
+
 async def test_the_list_can_be_walked_with_the_keyboard(
     served: Served, database: Database, owner: UUID
 ) -> None:

@@ -18,7 +18,7 @@ PATHS = ("/", "/sign-in", "/healthz", "/nowhere", "/api/v1/runs", "/api/v1/runs?
 
 
 async def test_every_answer_keeps_the_browser_on_a_short_lead(signed_in: Site) -> None:
-    """No script, no frame, no sniffing, no copy kept, no word on where one came from."""
+    """No script, no frame, no sniffing, no copy kept, no word to others on where one came from."""
     for path in PATHS:
         check(await signed_in.client.get(path))
 
@@ -31,7 +31,7 @@ def check(answer: ClientResponse) -> None:
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert headers["Cache-Control"] == "no-store"
     assert headers["Server"] == "agentic"
