@@ -12,7 +12,7 @@ import msgspec
 from domain.time import YEAR_MS, format_interval, iso
 from simulator.metrics import Metrics
 from simulator.record import RunRecord
-from simulator.report import headline, manifest, months, tables, words
+from simulator.report import headline, manifest, months, refused, tables, words
 from simulator.report.charts import chart
 from simulator.report.digest import report_digest
 from simulator.report.trade_rows import trade_rows
@@ -44,8 +44,9 @@ def render(record: RunRecord, metrics: Metrics) -> str:
             compared=tables.compared(metrics),
             trading=tables.trading(metrics),
             money=tables.money(record, metrics),
-            refusals=tables.refusals(metrics),
-            proposed=tables.proposed(record),
+            refusals=refused.refusals(metrics),
+            latest_refused=refused.latest(record),
+            proposed=refused.proposed(record),
             trades=trade_rows(record, made),
             count=len(made),
             series=manifest.series(record.manifest),

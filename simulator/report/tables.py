@@ -1,4 +1,4 @@
-"""The report's smaller tables: figures beside the baselines', where the money went, what was refused."""
+"""The report's smaller tables: figures beside the baselines', how it was traded, and where the money went."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -27,14 +27,6 @@ class Entry(msgspec.Struct, frozen=True):
     tone: str = ""
     is_sum: bool = False
     is_part: bool = False
-
-
-class Bar(msgspec.Struct, frozen=True):
-    """A count, and its share of the largest in percent."""
-
-    name: str
-    count: str
-    width: float
 
 
 def compared(metrics: Metrics) -> tuple[tuple[str, ...], list[Compared]]:
@@ -118,18 +110,3 @@ def _amount(amount: Decimal | None) -> str:
 
 def _inference(cost: Decimal) -> str:
     return words.number(-cost, 4 if 0 < cost < 1 else 2, signed=True)
-
-
-def refusals(metrics: Metrics) -> list[Bar]:
-    """What was refused, by the rule that refused it, most often first."""
-    most = max(metrics.refusals.values(), default=1) or 1
-    return [
-        Bar(cap, f"{count:,}", round(100 * count / most, 2))
-        for cap, count in metrics.refusals.items()
-        if count
-    ]
-
-
-def proposed(record: RunRecord) -> int:
-    """How many actions were proposed."""
-    return sum(len(decision.actions) for decision in record.decisions.values())

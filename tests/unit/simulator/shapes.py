@@ -10,6 +10,7 @@ import numpy as np
 
 from domain.events import Liquidated
 from domain.time import DAY_MS, HOUR_MS
+from domain.verdicts import Refusal, Verdict
 from simulator.record import RunRecord
 from tests.unit.simulator.samples import START, Entry, equity_record, record_of, walk
 
@@ -47,6 +48,16 @@ def hostile() -> RunRecord:
             "data": {HOSTILE: {"synthetic": True, "note": nasty}},
         },
     )
+
+
+def hostile_and_refused() -> RunRecord:
+    """The same, with nothing of it approved."""
+    record = hostile()
+    no = Verdict(refusals=(Refusal(HOSTILE, LONG_WORD, RIGHT_TO_LEFT),))
+    refused = {
+        name: msgspec.structs.replace(decision, verdicts=(no,)) for name, decision in record.decisions.items()
+    }
+    return msgspec.structs.replace(record, decisions=refused)
 
 
 @cache
@@ -96,6 +107,7 @@ SHAPES: dict[str, Callable[[], RunRecord]] = {
     "no ticks": lambda: week_with(ticks={}),
     "failed ticks": lambda: week_with(ticks={"hold": 5, "failed": 2}),
     "hostile": hostile,
+    "hostile and refused": hostile_and_refused,
     "empty manifest": lambda: week_with(manifest={}),
 }
 

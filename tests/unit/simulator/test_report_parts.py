@@ -9,9 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.actions import ProposeOrder
+from domain.orders import Side
+from domain.snapshots import AccountView, DecisionSnapshot, TickOutcome
 from domain.time import DAY_MS, HOUR_MS, YEAR_MS, parse_ts
+from domain.verdicts import Refusal, Verdict
+from simulator.metrics import compute
 from simulator.record import RunRecord
-from simulator.report import manifest, words
+from simulator.report import manifest, refused, words
 from simulator.report.axes import POINTS, TimeScale, percent_ticks, scale_for, thin, value_ticks
 from simulator.report.months import spans
 from simulator.report.trade_rows import SHORT_WHY, TradeRow, trade_rows
@@ -250,3 +255,42 @@ def test_a_close_at_midnight_belongs_to_the_day_that_it_ends() -> None:
 
     assert january.number % 12 == 0
     assert january.skill == pytest.approx(0.31)
+
+
+def refused_at(hour: int, *caps: str) -> DecisionSnapshot:
+    """A decision with an order that was refused by these caps, after one that was approved."""
+    order = ProposeOrder("BTC", Side.BUY, Decimal("0.5"))
+    verdict = Verdict(refusals=tuple(Refusal(cap, "1", str(hour)) for cap in caps))
+    ts = START + hour * HOUR_MS
+    account = AccountView(ts, Decimal(1), Decimal(1), {})
+    verdicts = (Verdict(orders=(1,)), verdict)
+    return DecisionSnapshot(
+        f"at-{hour}", ts, TickOutcome.REFUSED, "", "me", (), (order, order), verdicts, account
+    )
+
+
+def test_the_latest_refusals_are_shown_with_every_reason() -> None:
+    """Newest first, a few of them, and nothing that was approved."""
+    decisions = [refused_at(hour, "max_order_usd", "max_leverage") for hour in range(10)]
+    record = msgspec.structs.replace(
+        closed_by("market"), decisions={decision.id: decision for decision in decisions}
+    )
+    found = refused.latest(record)
+
+    assert [each.when.exact for each in found] == [f"2025-01-01T0{hour}:00:00Z" for hour in (9, 8, 7, 6)]
+    assert found[0].action == "buy 0.5 BTC"
+    assert found[0].reasons == (
+        "max_order_usd 1, would have been 9",
+        "max_leverage 1, would have been 9",
+    )
+    assert refused.proposed(record) == 20
+
+
+def test_refusals_have_bars_as_long_as_they_are_often() -> None:
+    """The most frequent fills the width; none that never happened."""
+    metrics = compute(record_of({"BTC": walk(5)}, refusals={"a": 50, "b": 200, "c": 0}))
+
+    assert [(bar.name, bar.count, bar.width) for bar in refused.refusals(metrics)] == [
+        ("b", "200", 100.0),
+        ("a", "50", 25.0),
+    ]
