@@ -133,11 +133,11 @@ def coverage(whole: Whole, symbol: str | None) -> RenderableType:
     if not (whole.bars or whole.mark or whole.funding or whole.news):
         return f"There is no market data of {symbol}." if symbol else NOTHING
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
-    for name in ("symbol", "kind", "every"):
+    for name in ("symbol", "data"):
         table.add_column(name, no_wrap=True)
     for name in ("rows", "gaps"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("from – to", no_wrap=True)
+    table.add_column("from–to", no_wrap=True)
     table.add_column("source", overflow="fold")
     found = sorted(
         ((one, kind) for kind, series in kinds for one in series),
@@ -201,29 +201,28 @@ def _series_document(one: Coverage) -> dict[str, Any]:
 def _series_row(one: Coverage, kind: str) -> list[str]:
     return [
         one.symbol,
-        kind,
-        format_interval(one.interval_ms) if one.interval_ms else "",
+        _called(one, kind),
         f"{one.rows:,}",
         f"{one.gap_count:,}" if one.gap_count else "",
-        f"{iso(one.first_ts)[:10]} – {iso(one.last_ts)[:10]}",
+        f"{iso(one.first_ts)[:10]}–{iso(one.last_ts)[:10]}",
         "\n".join(one.sources),
     ]
+
+
+def _called(one: Coverage, kind: str) -> str:
+    return f"{format_interval(one.interval_ms)} {kind}" if one.interval_ms else kind
 
 
 def _news_row(whole: Whole) -> list[str]:
     first, last = min(one.first_ts for one in whole.news), max(one.last_ts for one in whole.news)
     rows = sum(one.rows for one in whole.news)
     sources = _clean(whole.news[0].source) if len(whole.news) == 1 else f"{len(whole.news):,} sources"
-    return ["", "news", "", f"{rows:,}", "", f"{iso(first)[:10]} – {iso(last)[:10]}", sources]
+    return ["", "news", f"{rows:,}", "", f"{iso(first)[:10]}–{iso(last)[:10]}", sources]
 
 
 def _notes(one: Coverage, kind: str) -> list[str]:
     """What is to be known of a series besides its row: revisions and gaps."""
-    name = (
-        f"{one.symbol} {format_interval(one.interval_ms)} {kind}"
-        if one.interval_ms
-        else f"{one.symbol} {kind}"
-    )
+    name = f"{one.symbol} {_called(one, kind)}"
     lines = [f"{name}: {_many(one.revisions, 'revision')} of rows"] if one.revisions else []
     if not one.gap_count or not one.interval_ms:
         return lines
