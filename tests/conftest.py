@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from db.connection import Connection, prepare_connection
 from db.embedded import Attached, attach
@@ -19,6 +20,9 @@ from db.login import APP_ROLE
 from db.migrate import migrate
 from db.people import OWNER_EMAIL, ensure_user
 from db.pool import Database
+
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")  # a busy machine is no failure: no test looks at the wall's clock
 
 TEMPLATE = "agentic_template"
 OWNER_ID = UUID("00000000-0000-7000-8000-00000000000a")
