@@ -1,5 +1,6 @@
 """What stands before every handler: who may ask, from where, and what an answer may do in a browser."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -9,6 +10,8 @@ from control.access import DatabaseError
 from control.errors import Invalid, NotFound, Refused
 from web.keys import SIGN_IN, USER
 from web.problems import problem
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -54,6 +57,8 @@ async def explain_errors(request: web.Request, handler: Handler) -> web.StreamRe
         return await handler(request)
     except tuple(kind for kind, _ in _STATUS) as error:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            log.warning("%s %s: %s", request.method, request.path, error)
         return problem(request, status, str(error))
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:

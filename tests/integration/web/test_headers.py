@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -48,8 +49,10 @@ async def test_all_that_a_page_loads_is_there_and_kept_for_ever(site: Site) -> N
         assert (answer.status, "immutable" in answer.headers["Cache-Control"]) == (200, True)
 
 
-async def test_a_server_without_its_database_is_alive_but_not_ready(database_url: str) -> None:
-    """It says so without a word on where the database is, and the page does not fall over."""
+async def test_a_server_without_its_database_is_alive_but_not_ready(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says so without a word on where the database is; the reason goes to the log."""
     database = await Database.open(database_url, user=APP_ROLE)
     clock = ManualClock()
     desk = SignIn(OWNER_ID, clock, lambda: "token", lambda _: None)
@@ -64,3 +67,4 @@ async def test_a_server_without_its_database_is_alive_but_not_ready(database_url
     assert ready.status == 503
     assert "The database does not answer" in said
     assert "postgres" not in said.lower()
+    assert [record.getMessage()[:12] for record in caplog.records] == ["GET /readyz:"]
