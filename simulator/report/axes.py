@@ -120,7 +120,9 @@ def tag_label(value: float) -> str:
         if abs(value) >= unit:
             return f"{value / unit:,.2f}{suffix}".replace("-", MINUS)
     size = abs(value)
-    places = 0 if size >= 1000 else 2 if size >= 1 else 4 if size >= 0.01 else 8
+    if 0 < size < 1e-3:
+        return f"{value:.2e}".replace("e-0", "e-").replace("-", MINUS)
+    places = 0 if size >= 1000 or not size else 2 if size >= 1 else 4 if size >= 0.01 else 5
     return f"{value:,.{places}f}".replace("-", MINUS)
 
 

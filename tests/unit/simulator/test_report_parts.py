@@ -17,7 +17,7 @@ from domain.verdicts import Refusal, Verdict
 from simulator.metrics import compute
 from simulator.record import RunRecord
 from simulator.report import manifest, refused, words
-from simulator.report.axes import POINTS, TimeScale, percent_ticks, scale_for, thin, value_ticks
+from simulator.report.axes import POINTS, TimeScale, percent_ticks, scale_for, tag_label, thin, value_ticks
 from simulator.report.months import spans
 from simulator.report.trade_rows import SHORT_WHY, TradeRow, trade_rows
 from simulator.trades import trades
@@ -294,3 +294,24 @@ def test_refusals_have_bars_as_long_as_they_are_often() -> None:
         ("b", "200", 100.0),
         ("a", "50", 25.0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        (107_087.4, "107,087"),
+        (1_821.59, "1,822"),
+        (124.48, "124.48"),
+        (0.25, "0.2500"),
+        (0.0051089, "0.00511"),
+        (0.00051089, "5.11e−4"),
+        (0.0000123456, "1.23e−5"),
+        (6_487_666.0, "6.49M"),
+        (-2_500_000_000.0, "−2.50B"),
+        (0.0, "0"),
+    ],
+)
+def test_a_tag_is_short_enough_for_the_axis(value: float, label: str) -> None:
+    """At most seven characters, whatever the price."""
+    assert tag_label(value) == label
+    assert len(label) <= 7
