@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -10,9 +11,9 @@ import asyncpg
 
 from db.connection import Connection, prepare_connection
 from db.embedded import Attached, attach
-from db.errors import Unavailable, translate, translated
+from db.errors import DRIVER_ERRORS, Unavailable, translate, translated
 from db.login import APP_ROLE, admin_login, app_login
-from db.migrate import migrate, pending, read_migrations
+from db.migrate import migrate, pending, read_migrations, retrying
 from db.people import OWNER_EMAIL, ensure_user
 from db.pool import Database
 
@@ -116,7 +117,7 @@ async def _open_pool(admin_dsn: str, revive: Callable[[], None] | None) -> Datab
         if login.password is None or not refused:
             raise
     async with _connected(admin_dsn) as admin:
-        await admin.execute(f"alter role {APP_ROLE} password '{login.password}'")
+        await retrying(partial(admin.execute, f"alter role {APP_ROLE} password '{login.password}'"))
     return await Database.open(admin_dsn, user=login.user, password=login.password, revive=revive)
 
 
@@ -125,7 +126,12 @@ async def _connected(dsn: str) -> AsyncIterator[Connection]:
     """A single connection outside the pool, with the driver's errors translated."""
     try:
         connection = await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=COMMAND_TIMEOUT_S)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+    except ValueError:  # its text may hold a piece of the password
+        raise Unavailable(
+            "DATABASE_URL is not the address of a database, expected"
+            " postgresql://USER:PASSWORD@HOST:PORT/NAME; special characters are written as %40 for @"
+        ) from None
+    except (OSError, *DRIVER_ERRORS) as error:
         raise translate(error) from error
     try:
         with translated():

@@ -65,11 +65,12 @@ class Refused(DatabaseError):
     """A constraint refused the row, or a value can't be stored."""
 
 
+_LOST = "the connection to the database was lost; what was not committed was undone"
 _BY_STATE: tuple[tuple[str, type[DatabaseError], str], ...] = (
     ("53100", DiskFull, "the database's disk is full and nothing was written; free some space and try again"),
     ("57014", TooSlow, "a statement took longer than allowed and was undone"),
     ("57P", LostConnection, "the database server stopped in the middle; what was not committed was undone"),
-    ("08", LostConnection, "the connection to the database was lost; what was not committed was undone"),
+    ("08", LostConnection, _LOST),
     ("53300", Unavailable, "the database has no connection left; close other programs that use it"),
     ("28", Unavailable, "the database refused the login; look at the user and password in DATABASE_URL"),
     ("3D000", Unavailable, "the database named in DATABASE_URL does not exist; create it first"),
@@ -83,6 +84,10 @@ _BY_STATE: tuple[tuple[str, type[DatabaseError], str], ...] = (
 """SQLSTATE prefix, our error, and its sentence; the first row that fits counts."""
 
 
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Everything of its own that the driver raises; besides, OSError and TimeoutError."""
+
+
 def translate(error: Exception) -> DatabaseError:
     """Turn a driver's or socket's error into one of ours, with one clear line."""
     if isinstance(error, TimeoutError):
@@ -93,8 +98,10 @@ def translate(error: Exception) -> DatabaseError:
         return Unavailable(
             f"no database answers ({_first_line(error)}); is it running? is DATABASE_URL right?"
         )
+    if isinstance(error, asyncpg.InternalClientError):  # what the server said between two queries
+        return LostConnection(f"{_LOST} (the server ended it)")
     if "closed" in str(error):
-        return LostConnection(f"the connection to the database was lost: {_first_line(error)}")
+        return LostConnection(f"{_LOST} ({_first_line(error)})")
     return DatabaseError(_first_line(error))
 
 
@@ -103,7 +110,7 @@ def translated() -> Iterator[None]:
     """Let the driver's errors out as ours. Errors of other kinds raised inside pass unchanged."""
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+    except (*DRIVER_ERRORS, TimeoutError) as error:
         raise translate(error) from error
 
 

@@ -104,12 +104,12 @@ async def migrate(admin: Connection, folder: Path = MIGRATIONS) -> list[str]:
     known = read_migrations(folder)
     with translated():
         plain = await _check_rights(admin)
-        await _retrying(lambda: _run_locked(admin, _TABLE_SQL + (SHIM.read_text() if plain else "")))
+        await retrying(lambda: _run_locked(admin, _TABLE_SQL + (SHIM.read_text() if plain else "")))
         missing = pending(known, dict(await admin.fetch(APPLIED_SQL)))
         done = []
         for migration in missing:
             with _named(migration):
-                if await _retrying(partial(_apply, admin, migration)):
+                if await retrying(partial(_apply, admin, migration)):
                     done.append(migration.version)
     return done
 
@@ -156,7 +156,7 @@ async def _apply(admin: Connection, migration: Migration) -> bool:
     return True
 
 
-async def _retrying(step: Callable[[], Awaitable[T]]) -> T:
+async def retrying(step: Callable[[], Awaitable[T]]) -> T:
     """Take a step that touches roles, again while another database of the server touches them too."""
     for _ in range(_ROLE_RACE_TRIES):
         try:

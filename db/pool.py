@@ -11,10 +11,12 @@ from typing import Self
 from uuid import UUID
 
 import asyncpg
+from asyncpg.transaction import Transaction
 
 from db.connection import Connection, prepare_connection
-from db.errors import Unavailable, translate, translated
+from db.errors import DRIVER_ERRORS, LostConnection, Unavailable, translate, translated
 
+ACQUIRE_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -41,17 +43,20 @@ class Database:
         `revive` is called (in a thread) when no server answers any more, before trying once again.
         Raises Unavailable when the database can't be reached or refuses the login.
         """
+        pool = asyncpg.create_pool(
+            dsn,
+            user=user,
+            password=password,
+            min_size=0,  # with a floor the driver reconnects by itself, and logs each failure's traceback
+            max_size=max_size,
+            command_timeout=command_timeout_s,
+            init=prepare_connection,
+        )
         try:
-            pool = await asyncpg.create_pool(
-                dsn,
-                user=user,
-                password=password,
-                min_size=1,
-                max_size=max_size,
-                command_timeout=command_timeout_s,
-                init=prepare_connection,
-            )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            await pool
+            await pool.release(await pool.acquire())
+        except (OSError, *DRIVER_ERRORS) as error:
+            pool.terminate()
             raise translate(error) from error
         return cls(pool, revive)
 
@@ -80,35 +85,41 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, who: str) -> AsyncIterator[Connection]:
-        connection = await self._acquire()
+        connection, transaction = await self._begin(who)
         try:
             with translated():
-                transaction = connection.transaction()
-                await transaction.start()
                 try:
-                    await connection.execute(who)
                     yield connection
                 except BaseException:
-                    with suppress(
-                        asyncpg.InterfaceError, asyncpg.PostgresError
-                    ):  # a lost one has undone itself
+                    with suppress(*DRIVER_ERRORS):  # a lost one undid itself
                         await transaction.rollback()
                     raise
                 await transaction.commit()
         finally:
             await self._pool.release(connection)
 
-    async def _acquire(self) -> Connection:
+    async def _begin(self, who: str) -> tuple[Connection, Transaction]:
+        """Begin a transaction; once again where the server was gone, as nothing had been done in it."""
         try:
-            return await self._connect()
-        except Unavailable:
-            if self._revive is None:
+            return await self._begin_once(who)
+        except Unavailable as error:
+            if self._revive is None and not isinstance(error, LostConnection):
                 raise
-        await asyncio.to_thread(self._revive)
-        return await self._connect()
+        if self._revive is not None:
+            await asyncio.to_thread(self._revive)
+        return await self._begin_once(who)
 
-    async def _connect(self) -> Connection:
+    async def _begin_once(self, who: str) -> tuple[Connection, Transaction]:
         try:
-            return await self._pool.acquire(timeout=30)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            connection = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
+        except (OSError, *DRIVER_ERRORS) as error:
             raise translate(error) from error
+        try:
+            with translated():
+                transaction = connection.transaction()
+                await transaction.start()
+                await connection.execute(who)
+        except BaseException:
+            await self._pool.release(connection)
+            raise
+        return connection, transaction

@@ -7,8 +7,10 @@ input it lets go of the server and ends.
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +19,7 @@ import asyncpg
 
 from db.embedded import Attached, attach
 from db.errors import DatabaseError
+from db.postgres_files import files_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -63,6 +66,32 @@ class Client:
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe and not pipe.closed:
                 pipe.close()
+
+
+def server_pid(home: Path) -> int | None:
+    """The process number of a home's server, by its own file."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return int(files_of(home).pid_file.read_text().split()[0])
+    return None
+
+
+def end_server(home: Path) -> None:
+    """Kill a home's server, whoever started it."""
+    pid = server_pid(home)
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def server_processes(home: Path) -> dict[int, str]:
+    """The processes of a home's server that are alive, with or without their server, and their titles."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            title = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if title and (process / "cwd").readlink() == files_of(home).data:
+                found[int(process.name)] = title
+    return found
 
 
 def _become(uid: int) -> None:

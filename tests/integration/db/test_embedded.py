@@ -2,11 +2,9 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,44 +12,14 @@ import pytest
 from db.embedded import attach
 from db.postgres_files import ServerUser, files_of, programs
 from db.postgres_probe import answers, wait_until
-from tests.integration.db.client import Client
+from tests.integration.db.client import Client, end_server, server_pid, server_processes
 
 SOMEBODY = 1000
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """A home with a short path; a server that a failed test left there is ended."""
-    folder = Path(tempfile.mkdtemp(prefix="ag-", dir="/tmp"))
-    yield folder
-    end_server(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def server_pid(home: Path) -> int | None:
-    """The process number of a home's server, by its own file."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        return int(files_of(home).pid_file.read_text().split()[0])
-    return None
-
-
-def end_server(home: Path, how: int = signal.SIGKILL) -> None:
-    """Kill a home's server, whoever started it."""
-    pid = server_pid(home)
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, how)
-
-
 def sessions(home: Path) -> list[int]:
     """The process numbers of the sessions that a home's server runs a query for."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            title = (process / "cmdline").read_bytes()
-            if (process / "cwd").readlink() == files_of(home).data and b" SELECT" in title:
-                found.append(int(process.name))
-    return found
+    return [pid for pid, title in server_processes(home).items() if " SELECT" in title]
 
 
 def runs(home: Path) -> bool:
