@@ -6,6 +6,7 @@ AGENTIC_LOG_LEVEL=debug only.
 
 import asyncio
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
@@ -22,15 +23,14 @@ from domain.money import plain
 from domain.time import iso
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from cli.terminal import Terminal
 
 T = TypeVar("T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 """The option that every command that prints has: `as_json: AsJson = False`."""
 
-PIPE_WIDTH = 200
-"""Columns that tables may take where there is no terminal to ask."""
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _EXPECTED = (
     ("control.errors", "Refused"),
@@ -88,7 +88,12 @@ def is_debugging() -> bool:
 
 def say(text: str) -> None:
     """Tell people something that is not the result: a line on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Show control characters by their code, so that no terminal acts on them: a file's name may be anybody's."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def emit(document: T, as_json: bool, human: Callable[[T], Any]) -> None:
@@ -112,13 +117,11 @@ def to_json(value: Any) -> str:
     return orjson.dumps(value, default=_encode, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
 
 
-def console(*, stderr: bool = False) -> "Console":
-    """Give a Rich console for the terminal, or for a pipe: without colour, and wide enough for tables."""
-    from rich.console import Console
+def console(*, stderr: bool = False) -> "Terminal":
+    """Give the terminal, or the pipe, to draw on: without colour and wide enough for tables where it is a pipe."""
+    from cli.terminal import Terminal
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    return Terminal(stderr=stderr)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cli.output import printable
 from control.skill_check import CapLine, SkillReport
 from control.skills import Saved
 from db.skills import SkillRow, VersionRow
@@ -27,7 +28,7 @@ def report(found: SkillReport, file: Path) -> RenderableType:
     facts.add_row("May call", ", ".join(found.tools) or "nothing")
     facts.add_row("Ticks", f"{found.schedule}; next {', '.join(map(iso, found.next_ticks_ts)) or 'never'}")
     facts.add_row("Digest", found.digest)
-    verdict = Text(f"{file} can be saved: agentic skill save {file}")
+    verdict = f"{file} can be saved: agentic skill save {file}"
     return Group(*remarks, facts, "", _caps(found.caps), "", verdict)
 
 
@@ -98,7 +99,7 @@ def _shown(value: str | None) -> str:
 
 def _remark(file: Path, line: int | None, path: str, message: str) -> Text:
     place = f"{file}:{line}" if line else str(file)
-    return Text(f"warning: {place}: {path} {message}", style="yellow")
+    return Text(printable(f"warning: {place}: {path} {message}"), style="yellow")
 
 
 def _table(*heads: str) -> Table:

@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 import pytest
 import typer
+from rich.table import Table
 
-from cli.output import describe, emit, plain_errors, print_json, progress, run, to_json
+from cli.output import describe, emit, plain_errors, print_json, progress, run, say, to_json
 from config.settings import SettingsError
 from control.errors import NotFound
 from db.errors import DiskFull
@@ -71,6 +72,23 @@ def test_a_result_is_for_people_or_for_programs(capsys: pytest.CaptureFixture[st
 
     emit({"n": 1}, True, lambda document: "not this")
     assert capsys.readouterr() == ('{\n  "n": 1\n}\n', "")
+
+
+def test_nothing_that_is_shown_moves_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """A headline or a file's name that clears the screen is shown as what it is."""
+    hostile = "a\x1b[2Jb\r\x9bc"
+    table = Table(box=None)
+    table.add_column(hostile)
+    table.add_row(hostile)
+
+    say(hostile)
+    emit(0, False, lambda _: hostile)
+    emit(0, False, lambda _: table)
+
+    shown = capsys.readouterr()
+    assert shown.err == "a\\x1b[2Jb\\x0d\\x9bc\n"
+    assert shown.out.count("a\\x1b[2Jb\\x0d\\x9bc") == 3
+    assert not set("\x1b\r\x9b") & set(shown.out)
 
 
 @pytest.mark.parametrize(
