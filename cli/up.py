@@ -89,7 +89,7 @@ async def _serve(
 
 _DEMO = (
     f"Made up a market to play with, {MARKET.symbol} from {iso(MARKET.from_ts)[:10]} to {iso(MARKET.to_ts)[:10]}, "
-    f"and saved the Skill {SKILL}. Try: agentic sim run {SKILL} --from 2024-02-01 --to 2025-01-01"
+    f"and saved the Skill {SKILL}. Try: agentic sim run {SKILL}"
 )
 
 

@@ -32,7 +32,7 @@ async def test_an_empty_list_says_the_next_step(signed_in: Site, database: Datab
     assert "agentic data synth --symbol BTC" in nothing
     assert "agentic skill new btc-trend" in nothing
     assert "agentic skill new" not in with_skill
-    assert "agentic sim run mine --from" in with_skill
+    assert "agentic sim run mine" in with_skill
 
 
 async def test_a_finished_run_shows_its_figures(
