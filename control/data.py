@@ -1,7 +1,7 @@
 """Market data, as a person asks for it: bring it in, make it up, see what there is, search the news."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
@@ -19,6 +19,7 @@ from market.importing import (
     Imported,
     Kept,
     NewsImported,
+    Tell,
     Wanted,
     import_news,
     import_series,
@@ -29,9 +30,6 @@ from market.synth import make_up
 
 MOST_BARS_MADE_UP = 2_000_000
 MOST_STORIES = 200
-
-Tell = Callable[[str], None]
-"""Is told what is being done now, in a few words."""
 
 
 class Whole(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
 """From tidy files to the database: all rows of a command, or none, whatever happens on the way."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,36 @@ async def test_a_changed_row_is_a_revision_known_from_now(database: Database, tm
     async with database.as_worker() as connection:
         rows = await load_bars(connection, "BTC", HOUR_MS, T0 + HOUR_MS)
     assert rows[["available_at", "close"]].tolist() == [(T0 + 2 * HOUR_MS, 11.0), (NOW + 5, 12.0)]
+
+
+async def test_two_imports_at_once_keep_every_row_once(database: Database, tmp_path: Path) -> None:
+    """They wait for each other: what the first kept, the second finds."""
+    paths = [
+        write(tmp_path, bars(*map(bar, hours)), f"{hours[0]}.csv") for hours in (range(50), range(20, 70))
+    ]
+
+    done = await asyncio.gather(*(take(database, path) for path in paths))
+
+    assert sum(one.counts.new for one in done) == 70
+    assert sum(one.counts.unchanged for one in done) == 30
+    assert sum(one.counts.revised for one in done) == 0
+
+
+async def test_real_and_made_up_data_never_meet_even_at_once(
+    database: Database, admin: Connection, tmp_path: Path
+) -> None:
+    """Whichever comes first, the real data is what there is in the end."""
+    made = make_up(find("BTC"), HOUR_MS, T0, T0 + 100 * HOUR_MS, 1)
+
+    done = await asyncio.gather(
+        take(database, write(tmp_path, bars(*map(bar, range(100))))),
+        keep_made_up(database, CLOCK, find("BTC"), HOUR_MS, made),
+        return_exceptions=True,
+    )
+
+    assert isinstance(done[0], Imported)
+    assert {tuple(row) for row in await admin.fetch("select distinct source from bars")} == {("venue",)}
+    assert await admin.fetchval("select count(*) from bars") == 100
 
 
 async def test_a_bad_row_keeps_everything_out(database: Database, admin: Connection, tmp_path: Path) -> None:
