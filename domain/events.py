@@ -27,7 +27,10 @@ class FundingPaid(msgspec.Struct, frozen=True, tag="funding"):
 
 
 class Liquidated(msgspec.Struct, frozen=True, tag="liquidation"):
-    """Equity met maintenance and the positions were closed. `backstop`: the account was taken over whole."""
+    """Equity met maintenance and the positions were closed. `backstop`: the account was taken over whole.
+
+    Both amounts are USD at the marks, to 1e-6.
+    """
 
     ts: int
     equity: Decimal

@@ -230,11 +230,13 @@ class ReplayVenue(BarVenue):
         self._at_open = False
 
     def _raise_alarm(self) -> Alarm:
-        """Tell that the level is met, and disarm. On a path equity is the level itself, to the last digit."""
-        assert self._alarm is not None
-        alarm = Alarm(self._now, min(self.equity(), self._alarm))
+        """Tell that the level is met, and disarm. Within 1e-6 USD of it, on a path, equity is the level itself."""
+        level, equity = self._alarm, self.equity()
+        assert level is not None
+        if self._place_on_path is not None:
+            equity = level if level - equity < USD_QUANTUM else equity.quantize(USD_QUANTUM)
         self._alarm = None
-        return alarm
+        return Alarm(self._now, equity)
 
     def _next_event(self, leg: int, since: Fraction) -> _Event | None:
         """The earliest thing that happens on this leg at or after λ = `since`."""

@@ -87,8 +87,8 @@ def _track(bars: Bars, marks: Bars | None, funding: FundingRates | None, from_ts
         trades=trades,
         marks=own_marks,
         volume=volume.data,
-        present=present.data,
-        fresh=(present & seen).data,
+        present=present.astype(np.int8).data,
+        fresh=(present & seen).astype(np.int8).data,
         funding=funding or FundingRates.empty(bars.symbol),
     )
 

@@ -15,7 +15,7 @@ from brokers.paper.margin import Priced, initial_margin_usd, side_of
 from domain.account import FLAT, Account, Position
 from domain.events import Adjusted, FundingPaid, Liquidated, OrderChanged, VenueEvent
 from domain.instruments import Instrument
-from domain.money import ZERO, truncate_usd
+from domain.money import USD_QUANTUM, ZERO, truncate_usd
 from domain.orders import Fill, Liquidity, Order, OrderEvent, OrderKind, Side
 from domain.snapshots import AccountView
 
@@ -330,7 +330,8 @@ class PaperVenue:
 
     def _announce_liquidation(self, *, backstop: bool) -> None:
         marks = {symbol: kept(self._mark_now(symbol)) for symbol in sorted(self.state.positions)}
-        self._events.append(Liquidated(self._ts(), self.equity(), self._maintenance(), marks, backstop))
+        equity, maintenance = self.equity().quantize(USD_QUANTUM), self._maintenance().quantize(USD_QUANTUM)
+        self._events.append(Liquidated(self._ts(), equity, maintenance, marks, backstop))
 
     def _cancel_all(self, reason: str) -> None:
         for order in list(self.state.orders.values()):

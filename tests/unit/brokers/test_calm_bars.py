@@ -41,7 +41,7 @@ def agree(quick: Desk, thorough: Desk) -> None:
     assert quick.equity == thorough.equity
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(streams())
 def test_a_calm_bar_is_one_that_walking_would_have_left_alone(made: Stream) -> None:
     """Whatever the market and the orders."""

@@ -34,7 +34,7 @@ def interrupted(made: Stream, stops: list[int], form: Any) -> Desk:
     return desk
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(streams(), st.lists(st.integers(0, 12), min_size=1, max_size=3).map(sorted))
 def test_a_run_that_was_interrupted_gives_the_same_bytes(made: Stream, stops: list[int]) -> None:
     """Anywhere between a close and the next open, as often as one likes."""

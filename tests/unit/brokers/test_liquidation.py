@@ -31,6 +31,7 @@ def test_a_long_is_liquidated_where_equity_meets_maintenance() -> None:
         if gone:
             (event,) = liquidations(desk.events)
             assert event.marks == {"BTC": D("91.139241")}
+            assert event.equity == event.maintenance == D("113.924051")  # 91.139240… × 100 / 80
             assert desk.fills[-1].px == D("91.1")
             assert desk.fills[-1].cause == "liquidation"
             assert desk.cash == 1000 - 890
