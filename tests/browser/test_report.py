@@ -55,8 +55,8 @@ class Visit:
 
 
 @pytest.fixture
-def visit(page: Page) -> Visit:
-    """A page that is listened to."""
+async def visit(page: Page) -> Visit:
+    """A page that is listened to, which begins inside the loop."""
     return Visit(page)
 
 
