@@ -1,5 +1,6 @@
 """Simulations as a person works with them: ask for one, carry it out, look at it, stop it, go on, throw it away."""
 
+import asyncio
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
@@ -94,11 +95,11 @@ async def record(database: Database, user_id: UUID, run_id: UUID) -> RunRecord:
 
 
 async def report_html(database: Database, user_id: UUID, run_id: UUID) -> str:
-    """Write the report of a finished run. Raises as `record` does."""
+    """Write the report of a finished run, in a thread, because a long one takes a second. Raises as `record` does."""
     from simulator.report import render  # templates take a while to load, and only reports need them
 
     found = await record(database, user_id, run_id)
-    return render(found, compute(found))
+    return await asyncio.to_thread(lambda: render(found, compute(found)))
 
 
 async def cancel(database: Database, user_id: UUID, run_id: UUID) -> None:
