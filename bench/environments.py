@@ -78,5 +78,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str] | None = None) -
     )
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise NotAvailable(said[-1].strip() if said else f"{command[0]} failed and said nothing")
+        raise NotAvailable(
+            said[-1].strip().removeprefix("ERROR: ") if said else f"{command[0]} failed and said nothing"
+        )
     return done.stdout

@@ -67,7 +67,7 @@ def _noise(records: Sequence[Record]) -> str:
     load = middle([record.load for record in records])[0]
     rounds = max(sum(record.job == other.job for other in records) for record in records)
     return (
-        f"{rounds} rounds; calibration loop {usual:.1f} ms ({least:.1f}–{most:.1f}); load average {load:.1f} "
+        f"Rounds: {rounds}; calibration loop {usual:.1f} ms ({least:.1f}–{most:.1f}); load average {load:.1f} "
         "before a run."
     )
 
