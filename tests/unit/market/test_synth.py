@@ -11,7 +11,7 @@ from config.instruments import find
 from domain.bars import common_decimals
 from domain.instruments import Instrument, Toward
 from domain.time import DAY_MS, HOUR_MS, INTERVALS_MS, MINUTE_MS, parse_ts
-from market.synth import MadeUp, make_up
+from market.synth import MadeUp, _funding, make_up
 from market.tidy import checks
 from market.tidy.problems import Problems
 
@@ -110,14 +110,22 @@ def test_prices_move_as_much_as_a_coins_do(symbol: str) -> None:
     assert ((moves - moves.mean()) ** 4).mean() / moves.var() ** 2 > 4
 
 
-def test_funding_knows_nothing_of_what_comes_after() -> None:
-    """A rate depends on closed bars only: a range cut short gives the same rates up to its end."""
-    whole = make_up(find("BTC"), DAY_MS, FROM, FROM + 30 * DAY_MS, 5)
+@pytest.mark.parametrize("interval_ms", [15 * MINUTE_MS, HOUR_MS, DAY_MS])
+def test_funding_knows_nothing_of_what_comes_after(interval_ms: int) -> None:
+    """Absurd prices of all bars that were not closed at an instant leave every rate up to it as it was."""
+    ts = np.arange(FROM, FROM + 12 * DAY_MS, interval_ms)
+    close = np.linspace(100, 120, len(ts))
+    seen = FROM + 6 * DAY_MS
+    poisoned = np.where(ts + interval_ms > seen, 1e9, close)
 
-    assert whole.funding["settled_at"].tolist() == [FROM + n * HOUR_MS for n in range(30 * 24)]
-    moves = np.log(whole.bars["close"][9] / whole.bars["close"][8])
-    tenth_day = whole.funding["rate"][10 * 24 : 11 * 24]
-    assert np.allclose(tenth_day, 1.25e-5 + 4e-4 * moves, atol=2e-5)
+    rates, others = (
+        _funding(np.random.default_rng(1), ts, interval_ms, prices) for prices in (close, poisoned)
+    )
+
+    known = rates["settled_at"] <= seen
+    assert rates["settled_at"].tolist() == [FROM + n * HOUR_MS for n in range(12 * 24)]
+    assert (rates["rate"][known] == others["rate"][known]).all()
+    assert (rates["rate"][~known] != others["rate"][~known]).any()
 
 
 def test_headlines_say_that_they_are_made_up_and_come_after_the_fact() -> None:
