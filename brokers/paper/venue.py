@@ -161,12 +161,11 @@ class PaperVenue:
         self, order: Order, size: Decimal, px: Decimal, reference: Decimal, liquidity: Liquidity
     ) -> Order:
         """Book a fill of an order that is in the state's hands; gives the order after it."""
+        held = self.state.positions.get(order.symbol, FLAT).size
         if order.kind.is_protection:  # it covers the position as it is now
-            held = abs(self.state.positions[order.symbol].size)
-            order = msgspec.structs.replace(order, size=order.filled + held)
+            order = msgspec.structs.replace(order, size=order.filled + abs(held))
         is_whole = size >= order.remaining
         event = OrderEvent.FILLED if is_whole else OrderEvent.PART_FILLED
-        held = self.state.positions.get(order.symbol, FLAT).size
         enters = not order.filled or held * order.side.sign <= ZERO
         after = order.after(event, ts=self._ts(), filled=size)
         flipped_or_flat = self._book(order, order.side, size, px, reference, liquidity, order.kind.value)

@@ -78,11 +78,15 @@ def test_a_bar_that_touches_a_level_is_not_calm(low: float, calm: bool) -> None:
 def test_a_level_between_two_ticks_is_met_by_the_tick_beyond_it() -> None:
     """A stop at 95.5 on a tape of whole dollars: 96 is short of it, 95 is not; a profit at 104.5 likewise."""
     for row, fires in (
-        ((100, 104, 96, 100, 1000), False),
+        ((100, 104, 96, 100, 1000), False),  # and is calm
         ((100, 100, 95, 100, 1000), True),
         ((100, 105, 100, 100, 1000), True),
     ):
-        desk = Desk(tape_of({"BTC": [flat(100), row]}))
+        desk = Desk(tape_of({"BTC": [flat(100), row]}), venue=Counter)
         desk.buy("1", stop_px="95.5", take_profit_px="104.5")
-        desk.steps(2)
+        desk.step()
+        assert isinstance(desk.venue, Counter)
+        before = desk.venue.passed
+        desk.step()
         assert (desk.size() == 0) is fires
+        assert desk.venue.passed - before == (not fires)
