@@ -46,6 +46,13 @@ def test_without_anything_handed_in_two_ids_differ() -> None:
     assert uuid7(0) != uuid7(0)
 
 
+def test_ids_made_in_one_millisecond_sort_as_they_were_made() -> None:
+    """Rows of one moment are listed in the order in which they came to be."""
+    made = [uuid7() for _ in range(50)]
+
+    assert made == sorted(made)
+
+
 def test_a_decision_is_named_by_account_and_tick() -> None:
     """The same again gives the same name; another account or tick another."""
     names = {decision_id(account, ts) for account, ts in product(("a", "b"), (0, 1))}
