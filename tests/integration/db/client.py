@@ -1,8 +1,8 @@
 """A process that uses a home's embedded server, told line by line what to do.
 
-Started as `python -m tests.integration.db.client HOME [UID]`; with a UID it first becomes that user. Every line
-of its input is answered with one line: `ensure` revives the server, anything else is SQL. At the end of its
-input it lets go of the server and ends.
+Started as `python -m tests.integration.db.client HOME DURABLE [UID]`: whether the server syncs to the disk, and
+which user to become first. Every line of its input is answered with one line: `ensure` revives the server,
+anything else is SQL. At the end of its input it lets go of the server and ends.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[3]
 class Client:
     """Such a process, held by its pipes. Leaving the block kills it if it is still there."""
 
-    def __init__(self, home: Path, uid: int | None = None, **options: Any) -> None:
-        command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, str(home)]
+    def __init__(self, home: Path, uid: int | None = None, *, durable: bool = False, **options: Any) -> None:
+        command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, str(home), str(durable)]
         command += [] if uid is None else [str(uid)]
         self.process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
@@ -116,11 +116,12 @@ async def _query(server: Attached, sql: str) -> str:
 
 
 def _main() -> None:
-    if len(sys.argv) > 2:
+    home, durable, *uid = sys.argv[1:]
+    if uid:
         asyncio.run(asyncio.sleep(0))  # what a loop needs is imported while it can be read
-        _become(int(sys.argv[2]))
+        _become(int(uid[0]))
     try:
-        with attach(Path(sys.argv[1])) as server:
+        with attach(Path(home), durable=durable == "True") as server:
             print("attached", flush=True)
             for line in sys.stdin:
                 print(_run(server, line.strip()), flush=True)

@@ -61,7 +61,7 @@ def test_a_killed_client_leaves_the_server_to_the_next(home: Path) -> None:
 def test_kills_six_in_a_row_lose_nothing_that_was_committed(home: Path) -> None:
     """Each time the next command has the server back at once, be it the same client's or a new one's."""
     with ExitStack() as stack:
-        client = stack.enter_context(Client(home))
+        client = stack.enter_context(Client(home, durable=True))
         client.answer()
         client.ask("create table kept (n int)")
         for n in range(6):
@@ -69,7 +69,7 @@ def test_kills_six_in_a_row_lose_nothing_that_was_committed(home: Path) -> None:
             end_server(home)
             if n % 2:
                 client.kill()
-                client = stack.enter_context(Client(home))
+                client = stack.enter_context(Client(home, durable=True))
                 assert client.answer() == "attached"
             assert client.ask("ensure") == "running"
             assert client.ask("select string_agg(n::text, '' order by n) from kept") == "012345"[: n + 1]
@@ -233,7 +233,7 @@ def test_a_normal_user_has_a_server_of_their_own(home: Path) -> None:
     """It runs as that user, comes back after both were killed, and stops with its client."""
     normal_user_or_skip()
     os.chown(home, SOMEBODY, SOMEBODY)
-    with Client(home, SOMEBODY) as client:
+    with Client(home, SOMEBODY, durable=True) as client:
         assert client.answer() == "attached"
         assert Path(f"/proc/{server_pid(home)}").stat().st_uid == SOMEBODY
         client.ask("create table kept (n int)")
@@ -241,7 +241,7 @@ def test_a_normal_user_has_a_server_of_their_own(home: Path) -> None:
         assert client.ask("ensure") == "running"
         end_server(home)
         client.kill()
-    with Client(home, SOMEBODY) as client:
+    with Client(home, SOMEBODY, durable=True) as client:
         assert client.answer() == "attached"
         assert client.ask("select count(*) from kept") == "0"
         assert client.leave() == 0
