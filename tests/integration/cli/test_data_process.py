@@ -23,7 +23,8 @@ from tests.unit.market.samples import T0, bar, bars, write
 ROWS = 1000
 PATIENCE_S = 30.0
 IS_STORING = (
-    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%with known as%'"
+    "select count(*) from pg_stat_activity"
+    " where datname = current_database() and wait_event_type = 'Lock' and query like '%with known as%'"
 )
 KEPT = "select (select count(*) from bars) + (select count(*) from instruments)"
 

@@ -14,13 +14,14 @@ from db.pool import Database
 from db.tape import Counts
 from domain.time import HOUR_MS, ManualClock, parse_ts
 from market.importing import Imported, Kind, Wanted, import_news, import_series, keep_made_up
-from market.instruments import kept_instruments
+from market.instruments import keep_instrument, kept_instruments
 from market.synth import make_up
 from market.tidy.problems import TidyError
 from market.tidy.series import Gap, Gaps
 from tests.unit.market.samples import FUNDING_HEAD, MARK_HEAD, NOW, T0, bar, bars, jsonl, story, write
 
 CLOCK = ManualClock(NOW)
+PATIENCE_S = 30.0
 EVERYTHING = "select (select count(*) from bars) + (select count(*) from mark_prices)"
 EVERYTHING += " + (select count(*) from funding_rates) + (select count(*) from news)"
 EVERYTHING += " + (select count(*) from instruments)"
@@ -147,18 +148,36 @@ async def test_two_imports_at_once_keep_every_row_once(database: Database, tmp_p
 async def test_real_and_made_up_data_never_meet_even_at_once(
     database: Database, admin: Connection, tmp_path: Path
 ) -> None:
-    """Whichever comes first, the real data is what there is in the end."""
+    """Made-up data that comes while real data is being written waits, and then finds it there."""
     made = make_up(find("BTC"), HOUR_MS, T0, T0 + 100 * HOUR_MS, 1)
-
-    done = await asyncio.gather(
-        take(database, write(tmp_path, bars(*map(bar, range(100))))),
-        keep_made_up(database, CLOCK, find("BTC"), HOUR_MS, made),
-        return_exceptions=True,
+    async with database.as_worker() as connection:
+        await keep_instrument(connection, find("BTC"), NOW)
+    # Somebody else is just writing one of the same rows, so the import stops half-way until that is undone.
+    await admin.execute(
+        f"begin; insert into bars values ('BTC', {HOUR_MS}, {T0}, {T0 + HOUR_MS}, 1, 1, 1, 1, 1, 'other')"
     )
 
-    assert isinstance(done[0], Imported)
+    real = asyncio.create_task(take(database, write(tmp_path, bars(*map(bar, range(100))))))
+    await until_waiting(admin, 1)
+    made_up = asyncio.create_task(keep_made_up(database, CLOCK, find("BTC"), HOUR_MS, made))
+    await until_waiting(admin, 2)
+    await admin.execute("rollback")
+
+    assert (await real).counts.new == 100
+    with pytest.raises(TidyError, match="BTC has real data"):
+        await made_up
     assert {tuple(row) for row in await admin.fetch("select distinct source from bars")} == {("venue",)}
-    assert await admin.fetchval("select count(*) from bars") == 100
+
+
+async def until_waiting(admin: Connection, sessions: int) -> None:
+    """Wait until so many sessions of this database wait for a lock."""
+    waiting = (
+        "select count(*), pg_sleep(0.01) from pg_stat_activity"
+        " where datname = current_database() and wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(PATIENCE_S):
+        while await admin.fetchval(waiting) < sessions:
+            await admin.fetchval("select pg_stat_clear_snapshot()")
 
 
 async def test_a_bad_row_keeps_everything_out(database: Database, admin: Connection, tmp_path: Path) -> None:
@@ -223,7 +242,9 @@ async def test_a_symbol_is_described_once(database: Database, tmp_path: Path) ->
     path = write(tmp_path, bars(bar(0)))
 
     first = await take(database, path, symbol="ZZTEST", sz_decimals=2, max_leverage=5)
-    again = await take(database, path, symbol="ZZTEST")
+    again = await take(database, path, symbol="ZZTEST", now_ms=NOW + 1)
+    async with database.as_worker() as connection:
+        assert (await load_instruments(connection))["ZZTEST"].as_of == NOW
     mended = await take(database, path, symbol="ZZTEST", sz_decimals=3, max_leverage=5)
 
     assert first.instrument == again.instrument
