@@ -32,6 +32,13 @@ def test_the_fee_is_part_of_what_must_be_there() -> None:
         assert desk.last(desk.buy(size)).state == state
 
 
+def test_a_limit_is_accepted_on_the_makers_fee() -> None:
+    """It is expected to rest: 1000 ≥ n × 10 + n × 0.015 at a limit of 100."""
+    for size, state in (("99.85022", "in_flight"), ("99.85023", "rejected")):
+        desk = Desk(tape_of({"BTC": [flat(101)]}), costs=Costs())
+        assert desk.last(desk.buy(size, limit_px="100")).state == state
+
+
 def test_the_mark_values_a_market_order_and_the_limit_a_limit_order() -> None:
     """At 10 × 1,000 USD carry 125 BTC at 80, though the mark is 100."""
     desk = Desk(tape_of({"BTC": [flat(100)]}))

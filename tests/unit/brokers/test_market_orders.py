@@ -203,6 +203,19 @@ def test_a_missing_bar_has_no_fresh_mark() -> None:
     assert desk.equity == 1000
 
 
+def test_a_hole_in_the_marks_leaves_no_fresh_mark_but_fills_go_on() -> None:
+    """Trades are there, so an order that was sent fills; the mark stands at its last close."""
+    desk = Desk(tape_of({"BTC": [flat(100)] * 3}, marks={"BTC": [flat(101), None, flat(100)]}))
+    desk.step()
+
+    desk.buy("1")
+    desk.step()
+
+    assert desk.size() == 1
+    assert desk.venue.mark("BTC") is None
+    assert desk.equity == 1001
+
+
 def test_without_costs_the_tape_is_taken_as_it_is() -> None:
     """No spread, no impact, no share of volume, no rounding and no bound; the fee stays."""
     desk = Desk(tape_of({"BTC": [flat(60000.37, volume=0)]}), cash="1000000", costs=FREE)

@@ -295,6 +295,18 @@ def test_an_entry_through_zero_that_fills_in_parts_is_protected_once_it_has_open
     assert (desk.fills[-1].cause, desk.fills[-1].size, desk.size()) == ("stop", 2, 0)
 
 
+def test_a_later_part_of_an_entry_leaves_a_moved_stop_alone() -> None:
+    """What the trader set after the first part is not undone by the second."""
+    desk = Desk(tape_of({"BTC": [flat(100), (100, 100, 94, 94, 10), flat(94, 10), flat(94)]}))
+    desk.buy("2", limit_px="95", stop_px="90")
+    desk.steps(2)
+    moved = desk.protect(STOP, SELL, "92")
+    desk.step()
+
+    assert desk.size() == 2
+    assert [(o.number, o.trigger_px) for o in desk.venue.state.orders.values()] == [(moved, 92)]
+
+
 def test_a_stop_that_has_fired_is_not_replaced() -> None:
     """A new one may be placed beside it, but what has fired sells on at the next open."""
     desk = Desk(tape_of({"BTC": [flat(100), (100, 100, 90, 100, 0), flat(100)]}))
