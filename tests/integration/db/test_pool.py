@@ -1,11 +1,22 @@
 """The two ways to the database: as a person, and as the worker."""
 
+import asyncio
+from contextlib import suppress
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from db.connection import Connection
-from db.errors import LostConnection
+from db.errors import (
+    Conflict,
+    DatabaseError,
+    LostConnection,
+    NotPermitted,
+    Refused,
+    TooSlow,
+    Unavailable,
+)
 from db.pool import Database
 
 
@@ -61,3 +72,96 @@ async def test_an_error_of_the_programs_own_undoes_the_transaction(database: Dat
 
     async with database.as_worker() as connection:
         assert await connection.fetchval("select count(*) from news") == 0
+
+
+@pytest.mark.parametrize(
+    ("sql", "error"),
+    [
+        (
+            "insert into bars values ('B', 1, 1, 1, 1, 1, 1, 1, 1, 't'), ('B', 1, 1, 1, 1, 1, 1, 1, 1, 't')",
+            Conflict,
+        ),
+        ("insert into bars values ('B', 1, 1, 1, null, 1, 1, 1, 1, 't')", Refused),
+        ('select \'{"a": "\\u0000"}\'::jsonb', Refused),
+        ("select 1 / 0", Refused),
+        ("delete from skills", NotPermitted),
+        ("select * from auth.users", NotPermitted),
+        ("set local statement_timeout = 1; select count(*) from generate_series(1, 100000000)", TooSlow),
+        ("select no_such_column from bars", DatabaseError),
+        ("do $$ begin raise exception 'no\nway' using hint = 'try'; end $$", Refused),
+    ],
+)
+async def test_what_the_database_refuses_is_told_in_one_line(
+    database: Database, sql: str, error: type[DatabaseError]
+) -> None:
+    """By the kind of its cause; the connection is fit for the next transaction."""
+    with pytest.raises(error) as refused:
+        async with database.as_worker() as connection:
+            await connection.execute(sql)
+    assert type(refused.value) is error
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 300
+    async with database.as_worker() as connection:
+        assert await connection.fetchval("select current_user") == "agentic_worker"
+
+
+async def test_a_refused_statement_undoes_its_whole_transaction(database: Database) -> None:
+    """Even when the program goes on as if nothing had happened: the next statement says so."""
+
+    async def go_on() -> None:
+        async with database.as_worker() as connection:
+            await connection.execute("insert into bars values ('B', 1, 1, 1, 1, 1, 1, 1, 1, 't')")
+            with suppress(asyncpg.PostgresError):
+                await connection.execute("select 1 / 0")
+            await connection.execute("select 1")
+
+    with pytest.raises(DatabaseError):
+        await go_on()
+    async with database.as_worker() as connection:
+        assert await connection.fetchval("select count(*) from bars") == 0
+
+
+async def test_more_work_than_connections_waits_its_turn(database: Database, owner: UUID) -> None:
+    """Thirty transactions at once share eight connections, each as its own person."""
+
+    async def who(n: int) -> str:
+        async with database.as_user(owner) if n % 2 else database.as_worker() as connection:
+            claims = await connection.fetchval("select current_setting('request.jwt.claims', true)")
+            return f"{await connection.fetchval('select current_user')} {str(owner) in (claims or '')}"
+
+    found = await asyncio.gather(*(who(n) for n in range(30)))
+    assert found == ["authenticated True" if n % 2 else "agentic_worker False" for n in range(30)]
+
+
+async def test_a_cancelled_transaction_keeps_nothing_and_gives_its_connection_back(
+    database: Database,
+) -> None:
+    """However it was stopped, the pool is whole again."""
+    started = asyncio.Event()
+
+    async def never_ends() -> None:
+        async with database.as_worker() as connection:
+            await connection.execute("insert into bars values ('B', 1, 1, 1, 1, 1, 1, 1, 1, 't')")
+            started.set()
+            await asyncio.Event().wait()
+
+    for _ in range(10):
+        started.clear()
+        task = asyncio.create_task(never_ends())
+        await started.wait()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    async with database.as_worker() as connection:
+        assert await connection.fetchval("select count(*) from bars") == 0
+
+
+async def test_the_pool_may_be_closed_and_the_login_must_be_right(database_url: str) -> None:
+    """A closed pool says so in our words; a login that there is not is refused in one line."""
+    opened = await Database.open(database_url, user="agentic_app")
+    await opened.close()
+    with pytest.raises(DatabaseError):
+        async with opened.as_worker():
+            pass
+    with pytest.raises(Unavailable, match="refused the login"):
+        await Database.open(database_url, user="nobody_at_all")
