@@ -63,6 +63,12 @@ class Bars(msgspec.Struct, frozen=True):
         tick = Decimal(1).scaleb(-decimals)
         return cls(symbol, interval_ms, ts, o, h, lo, c, volume, tick)
 
+    @classmethod
+    def empty(cls, symbol: str, interval_ms: int) -> "Bars":
+        """A series without a bar."""
+        whole, real = np.empty(0, np.int64), np.empty(0, np.float64)
+        return cls(symbol, interval_ms, whole, whole, whole, whole, whole, real, Decimal(1))
+
     def __len__(self) -> int:
         return len(self.ts)
 

@@ -63,7 +63,7 @@ def test_all_four_prices_share_one_tick() -> None:
     assert bars.bar(0).volume == Decimal("1.5")
 
 
-@pytest.mark.parametrize("value", [0.1 + 0.2, 1 / 3, 1e16 + 2])
+@pytest.mark.parametrize("value", [0.1 + 0.2, 1 / 3, 1e16 + 2, 0.1234567890123])
 def test_a_price_that_no_tick_holds_is_refused(value: float) -> None:
     """More digits than fifteen, or more decimals than twelve: one line that names the symbol."""
     with pytest.raises(ValueError, match="BTC has prices with more than 12 decimals or 15 digits"):
@@ -109,9 +109,10 @@ def test_a_series_describes_itself_for_messages() -> None:
 
 def test_nothing_at_all_is_a_series_too() -> None:
     """No bars, no gaps, no window; no funding."""
-    empty = same([])
+    empty = Bars.empty("BTC", HOUR_MS)
 
-    assert len(empty) == 0
+    assert len(empty) == len(same([])) == 0
+    assert empty.describe() == "BTC 1h, no bars"
     assert empty.gaps() == []
     assert len(empty.between(START, START + HOUR_MS)) == 0
     assert len(FundingRates.empty("BTC")) == 0
