@@ -32,6 +32,7 @@ START_TIMEOUT_S = 60.0
 ORPHANS_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 30.0
 LOG_MAX_BYTES = 8 * 1024 * 1024
+WAL_PIECE_BYTES = 16 * 1024 * 1024
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -280,5 +281,14 @@ def _failure(what: str, said: str, files: Files) -> Unavailable | DiskFull:
     lines = [line for line in said.splitlines() if not any(text in line for text in _NOT_THE_REASON)]
     grave = [line for line in lines if any(sign in line for sign in ("FATAL", "PANIC", "error:"))]
     reason = (grave or lines or ["it said nothing"])[0].strip()
-    kind = DiskFull if "No space left on device" in said else Unavailable
-    return kind(f"{what}: {reason}; its log is {files.log}")
+    if "No space left on device" in said or _is_full(files.root):
+        return DiskFull(f"{what}: its disk is full, free some space ({reason}); its log is {files.log}")
+    return Unavailable(f"{what}: {reason}; its log is {files.log}")
+
+
+def _is_full(folder: Path) -> bool:
+    """Say whether there is no room for one more piece of the write-ahead log; then the log may say nothing."""
+    try:
+        return shutil.disk_usage(folder).free < WAL_PIECE_BYTES
+    except OSError:
+        return False

@@ -66,8 +66,10 @@ class Refused(DatabaseError):
 
 
 _LOST = "the connection to the database was lost; what was not committed was undone"
+_FULL = "the database's disk is full and nothing was written; free some space and try again"
+_NO_SPACE = "No space left on device"
 _BY_STATE: tuple[tuple[str, type[DatabaseError], str], ...] = (
-    ("53100", DiskFull, "the database's disk is full and nothing was written; free some space and try again"),
+    ("53100", DiskFull, _FULL),
     ("57014", TooSlow, "a statement took longer than allowed and was undone"),
     ("57P", LostConnection, "the database server stopped in the middle; what was not committed was undone"),
     ("08", LostConnection, _LOST),
@@ -90,6 +92,8 @@ DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Internal
 
 def translate(error: Exception) -> DatabaseError:
     """Turn a driver's or socket's error into one of ours, with one clear line."""
+    if _NO_SPACE in str(error):  # also where the server went down over it
+        return DiskFull(f"{_FULL} ({_first_line(error)})")
     if isinstance(error, TimeoutError):
         return TooSlow("the database did not answer in time")
     if isinstance(error, asyncpg.PostgresError):

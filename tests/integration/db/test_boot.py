@@ -1,6 +1,9 @@
 """From nothing to an open database: embedded or one's own, and back after the server died."""
 
 import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,7 +13,7 @@ import pytest
 from db.boot import Prepared, prepare
 from db.connection import Connection
 from db.embedded import attach
-from db.errors import DatabaseError, LostConnection, NewerSchema, Unavailable
+from db.errors import DatabaseError, DiskFull, LostConnection, NewerSchema, Unavailable
 from db.market import copy_in_bars, load_bars
 from db.people import OWNER_EMAIL
 from db.postgres_files import files_of
@@ -86,6 +89,37 @@ async def test_a_server_that_died_unnoticed_is_back_for_the_next_transaction(hom
     for _ in range(2):
         lose_server(home)
         assert await count_bars(prepared) == 0
+    await prepared.close()
+
+
+@pytest.fixture
+def small_home(home: Path) -> Iterator[Path]:
+    """A home on a disk of its own that a larger import fills."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=60m", "tmpfs", str(home)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a disk of one's own takes root, and a machine where root may mount")
+    yield home
+    end_server(home)
+    subprocess.run(["umount", "--lazy", str(home)], check=True)
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing_half_written(small_home: Path) -> None:
+    """In one line that says what to do, also where the server went down over it; with room again all is well."""
+    prepared = await prepare(small_home, durable=False)
+    rows = bars(dict.fromkeys(range(50000), 1.0))
+
+    async def import_until_it_is_full() -> None:
+        for number in range(40):
+            async with prepared.database.as_worker() as connection:
+                await copy_in_bars(connection, f"S{number}", HOUR_MS, rows, source="t", revised_at=T0)
+
+    with pytest.raises(DiskFull, match="free some space and try again") as full:
+        await import_until_it_is_full()
+    assert "\n" not in str(full.value)
+    subprocess.run(["mount", "-o", "remount,size=900m", str(small_home)], check=True)
+    async with prepared.database.as_worker() as connection:
+        counts = await connection.fetch("select count(*) as rows from bars group by symbol")
+    assert all(row["rows"] == len(rows) for row in counts)
     await prepared.close()
 
 

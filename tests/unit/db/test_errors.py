@@ -60,6 +60,7 @@ def test_a_state_has_its_error_and_its_sentence(state: str, kind: type[DatabaseE
         (ConnectionRefusedError(111, "Connection refused"), Unavailable),
         (FileNotFoundError(2, "No such file or directory"), Unavailable),
         (TimeoutError(), TooSlow),
+        (asyncpg.ConnectionDoesNotExistError("closed: could not write: No space left on device"), DiskFull),
         (asyncpg.InterfaceError("connection is closed"), LostConnection),
         (
             asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"),
