@@ -153,6 +153,20 @@ def _ends(first: list[str] | None, last: list[str] | None) -> Ends | None:
     return Ends(int(first[0]), int(last[0]), tuple(dict.fromkeys((first[1], last[1]))))
 
 
+async def another_source(
+    connection: Connection, tape: Tape, scope: Sequence[object], source: str
+) -> str | None:
+    """Where rows of a series came from that are not from `source`; None when all are. Looks at the whole series."""
+    where = " and ".join(f"{name} = ${n}" for n, name in enumerate(tape.scope, 2))
+    found: str | None = await connection.fetchval(
+        f"select source from {tape.table} where source <> $1 and {where} limit 1",
+        source,
+        *scope,
+        timeout=IMPORT_TIMEOUT_S,
+    )
+    return found
+
+
 async def load(
     connection: Connection, tape: Tape, scope: Sequence[object], from_ts: int | None, to_ts: int | None
 ) -> Rows:

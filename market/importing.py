@@ -9,10 +9,10 @@ import msgspec
 
 from db.connection import Connection
 from db.made_up import SYNTHETIC, forget_made_up, lock_symbol, real_source
-from db.market import copy_in_bars, copy_in_funding, copy_in_marks
+from db.market import BARS, FUNDING_RATES, MARKS, copy_in_bars, copy_in_funding, copy_in_marks
 from db.news import NewsRow, copy_in_news
 from db.pool import Database
-from db.tape import Counts
+from db.tape import Counts, another_source
 from domain.instruments import Instrument
 from domain.news import news_available_at
 from domain.time import Clock
@@ -82,7 +82,8 @@ class NewsImported(msgspec.Struct, frozen=True):
 async def import_series(database: Database, clock: Clock, wanted: Wanted, tell: Tell) -> Imported:
     """Read the files, judge every row, and keep all of them or none.
 
-    The same rows again change nothing; a row with another value is kept as a revision, known from now.
+    The same rows again change nothing; a row with another value is kept as a revision, known from now, unless it is
+    another source's: two venues' prices in one series would let a Skill see one and trade at the other.
     Real data takes the place of all that was made up for the symbol. Raises TidyError, UnknownInstrument or
     DatabaseError, in one line.
     """
@@ -101,6 +102,8 @@ async def import_series(database: Database, clock: Clock, wanted: Wanted, tell: 
         counts = await copy_in(
             connection, wanted.kind, wanted.symbol, wanted.interval_ms, series.rows, source, now_ms
         )
+        if counts.revised:
+            await _refuse_another_source(connection, wanted, source, counts.revised)
     ts = series.rows["ts"]
     return Imported(
         kind=wanted.kind,
@@ -221,6 +224,18 @@ async def make_room(connection: Connection, symbol: str, source: str) -> int:
             " use another symbol, or another AGENTIC_HOME"
         )
     return 0
+
+
+async def _refuse_another_source(connection: Connection, wanted: Wanted, source: str, revised: int) -> None:
+    """Let a series be revised by the source it is from, and by no other. Raises TidyError, which undoes the import."""
+    tape = {Kind.BARS: BARS, Kind.MARK: MARKS, Kind.FUNDING: FUNDING_RATES}[wanted.kind]
+    scope = (wanted.symbol,) if wanted.interval_ms is None else (wanted.symbol, wanted.interval_ms)
+    other = await another_source(connection, tape, scope, source)
+    if other is not None:
+        raise TidyError(
+            f"{revised:,} rows differ from those of {wanted.symbol} that are there from {other}, and a series has one "
+            f"source; if these correct them, give --source {other}, else use another AGENTIC_HOME"
+        )
 
 
 def _read(wanted: Wanted, now_ms: int | None) -> Series:

@@ -132,6 +132,21 @@ async def test_a_changed_row_is_a_revision_known_from_now(database: Database, tm
     assert rows[["available_at", "close"]].tolist() == [(T0 + 2 * HOUR_MS, 11.0), (NOW + 5, 12.0)]
 
 
+async def test_another_sources_prices_do_not_revise_a_series(database: Database, tmp_path: Path) -> None:
+    """What a Skill saw and what it traded at stay of one venue; more rows of another are no harm."""
+    await take(database, write(tmp_path, bars(bar(0), bar(1))), source="one")
+    other = write(tmp_path, bars(bar(0), bar(1, close="11.5")), "other.csv")
+
+    with pytest.raises(TidyError, match=r"1 rows differ from those of BTC .* from one, .* --source one"):
+        await take(database, other, source="two")
+
+    async with database.as_worker() as connection:
+        assert len(await load_bars(connection, "BTC", HOUR_MS)) == 2
+    assert (await take(database, other, source="one")).counts.revised == 1
+    later = write(tmp_path, bars(bar(2)), "later.csv")
+    assert (await take(database, later, source="two")).counts.new == 1
+
+
 async def test_two_imports_at_once_keep_every_row_once(database: Database, tmp_path: Path) -> None:
     """They wait for each other: what the first kept, the second finds."""
     paths = [
