@@ -40,7 +40,8 @@ class CommittedJournal:
 
     async def commit(self) -> None:
         """Write what was appended, whole. Raises a DatabaseError and keeps it all when that fails."""
-        if self._waiting:
+        batch = list(self._waiting)
+        if batch:
             async with self._database.as_worker() as connection:
-                await write_rows(connection, self._user_id, self._account_id, self._waiting)
-            self._waiting = []
+                await write_rows(connection, self._user_id, self._account_id, batch)
+            del self._waiting[: len(batch)]
