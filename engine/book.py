@@ -21,6 +21,9 @@ KEEP_STOPS_MS = 61 * DAY_MS
 """Longer than the longest window of a stop-guard and its longest pause together."""
 
 
+_UNRESOLVED = (OrderState.RECORDED, OrderState.UNKNOWN)
+
+
 class Book(msgspec.Struct):
     """The account as the journal tells it. Instants are UTC ms."""
 
@@ -30,7 +33,6 @@ class Book(msgspec.Struct):
     stop_times: tuple[int, ...] = ()  # when a stop-loss began to fill, ascending
     loss_ts: int | None = None  # the last realized loss
     decided: str = ""  # the last decision with an intent
-    last_stop: int = 0  # the stop-loss order that filled last
     fills: int = 0  # how many there were
 
     def size(self, symbol: str) -> Decimal:
@@ -42,8 +44,11 @@ class Book(msgspec.Struct):
         return [order for order in self.orders.values() if order.symbol == symbol]
 
     def is_resolved(self, symbol: str) -> bool:
-        """Whether it is known what became of every order of the symbol."""
-        return all(order.state is not OrderState.UNKNOWN for order in self.orders_of(symbol))
+        """Whether it is known what became of every order of the symbol.
+
+        An intent that was never followed by an answer is not: its sending was cut short.
+        """
+        return not any(order.state in _UNRESOLVED for order in self.orders_of(symbol))
 
     def apply(self, entry: Entry) -> None:
         """Take one journal entry in."""
@@ -80,8 +85,8 @@ class Book(msgspec.Struct):
         closes = before.size * fill.side.sign < ZERO
         if closes and fill.realized - fill.fee < ZERO:
             self.loss_ts = fill.ts
-        if fill.cause == OrderKind.STOP and fill.order != self.last_stop:
-            self.last_stop = fill.order
+        order = self.orders.get(fill.order)
+        if fill.cause == OrderKind.STOP and (order is None or not order.filled):  # its first fill
             recent = bisect_right(self.stop_times, fill.ts - KEEP_STOPS_MS)
             self.stop_times = (*self.stop_times[recent:], fill.ts)
 

@@ -6,6 +6,7 @@ time. One message is handled at a time, so each check sees every order before it
 
 from collections.abc import Sequence
 from decimal import Decimal
+from math import ceil
 
 import msgspec
 
@@ -34,6 +35,8 @@ from engine.approval import approve
 from engine.book import Book
 from engine.desk import Desk
 from engine.watch import HaltEvent, Watch, after, end_of_day
+
+KEPT = "what reduces stays until the account is flat"
 
 
 class EngineState(msgspec.Struct):
@@ -138,6 +141,8 @@ class Engine:
             for order in desk.book.orders_of(action.symbol)
             if order.kind.is_protection and order.kind not in kinds
         )
+        if dropped and desk.halted_by:
+            return await self._refuse(action, desk.ts, decision, [risk.halt(desk, KEPT)])
         orders = [self._named(order, decision, index, attempt=n) for n, order in enumerate(wanted)]
         return await self._send(action, desk.ts, decision, orders, dropped)
 
@@ -147,6 +152,8 @@ class Engine:
             hint = "get_orders lists those there are"
             missing = refusal("order", "a live order", action.order, hint)
             return await self._refuse(action, desk.ts, decision, [missing])
+        if order.reduce_only and desk.halted_by:
+            return await self._refuse(action, desk.ts, decision, [risk.halt(desk, KEPT)])
         if order.kind is OrderKind.STOP and self._caps.require_stop:
             kept = refusal("require_stop", "a stop", "none", "replace it with set_protection")
             return await self._refuse(action, desk.ts, decision, [kept])
@@ -196,7 +203,7 @@ class Engine:
 
     def _leverage(self, symbol: str) -> int:
         """The venue's leverage: the cap rounded up, within what the venue allows."""
-        wanted = int(-(-self._caps.max_leverage // 1))
+        wanted = ceil(self._caps.max_leverage)
         instrument = self._broker.instrument(symbol)
         return wanted if instrument is None else min(wanted, instrument.max_leverage)
 
@@ -254,7 +261,7 @@ class Engine:
         phase = after(watch.phase, HaltEvent.LIFTED)
         assert watch.cause is not None
         peak = equity if watch.cause is HaltCause.DRAWDOWN else None
-        watch.peak = peak or watch.peak
+        watch.peak = watch.peak if peak is None else peak
         lifted = HaltChanged(ts, phase, watch.cause, equity, ZERO, peak)
         watch.phase = phase
         self._note(lifted)

@@ -10,7 +10,7 @@ import msgspec
 
 from domain.caps import Caps
 from domain.money import ZERO
-from domain.orders import Order, OrderKind, Side, Tif
+from domain.orders import Order, OrderKind, OrderState, Side, Tif
 from domain.verdicts import Refusal
 from engine.book import Book
 from engine.desk import Quotes
@@ -27,8 +27,12 @@ class Steps(msgspec.Struct, frozen=True):
 
 
 def steps(book: Book, quotes: Quotes, caps: Caps, ts: int, attempt: int) -> Steps:
-    """Cancel what could raise; close every position that is not being closed and that has a price."""
-    cancels = tuple(number for number, order in book.orders.items() if not order.reduce_only)
+    """Cancel what could raise or has nothing to reduce; close each position that has a price and isn't being closed."""
+    cancels = tuple(
+        number
+        for number, order in book.orders.items()
+        if not (order.reduce_only and order.symbol in book.positions)
+    )
     found = (_close(symbol, book, quotes, caps, ts, attempt) for symbol in sorted(book.positions))
     return Steps(cancels, tuple(order for order in found if order is not None))
 
@@ -47,7 +51,7 @@ def _close(symbol: str, book: Book, quotes: Quotes, caps: Caps, ts: int, attempt
     held = book.size(symbol)
     side = Side.SELL if held > ZERO else Side.BUY
     mark, instrument = quotes.mark(symbol), quotes.instrument(symbol)
-    if mark is None or instrument is None or _is_being_closed(symbol, side, book):
+    if mark is None or instrument is None or _is_being_closed(symbol, book):
         return None
     bound = market_bound(mark, side, band_bps(caps, attempt), instrument)
     if isinstance(bound, Refusal):
@@ -66,8 +70,14 @@ def _close(symbol: str, book: Book, quotes: Quotes, caps: Caps, ts: int, attempt
     )
 
 
-def _is_being_closed(symbol: str, side: Side, book: Book) -> bool:
+def _is_being_closed(symbol: str, book: Book) -> bool:
+    """Whether an order that closes the whole position is on its way; one for a part of it is not enough."""
+    held = book.size(symbol)
     return any(
-        order.reduce_only and order.side is side and order.kind is OrderKind.MARKET
+        order.reduce_only
+        and order.kind is OrderKind.MARKET
+        and order.state is OrderState.IN_FLIGHT
+        and order.side.sign * held < ZERO
+        and order.remaining >= abs(held)
         for order in book.orders_of(symbol)
     )

@@ -5,7 +5,7 @@ to nothing else, so that no cap, halt or rate limit ever stands in the way of ge
 """
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 
 from domain.money import BPS, PERCENT, ZERO, plain
 from domain.orders import Order, OrderKind, Side, Tif
@@ -13,8 +13,12 @@ from domain.time import DAY_MS, HOUR_MS, iso
 from domain.verdicts import Refusal, refusal
 from engine.book import guarded_until, orders_within
 from engine.desk import Desk
+from engine.exposure import exposure_usd, opened, price_of, side_usd
 
 Reasons = Iterator[Refusal]
+
+_SHOWN = Decimal("0.0001")
+_LONGEST_SHOWN = 20
 
 
 def check(order: Order, desk: Desk) -> list[Refusal]:
@@ -25,39 +29,17 @@ def check(order: Order, desk: Desk) -> list[Refusal]:
     return refusals
 
 
+def halt(desk: Desk, hint: str) -> Refusal:
+    """The refusal of what a halted account doesn't do."""
+    return refusal("halt", "an account that is not halted", f"halted by {desk.halted_by}", hint)
+
+
 def stop_distance(stop_px: Decimal, entry_px: Decimal, side: Side, desk: Desk) -> Reasons:
     """How far below a long's entry, or above a short's, its stop may lie. `side` is the entry's."""
     cap = desk.caps.max_stop_distance_pct
     distance = (entry_px - stop_px) * side.sign / entry_px / PERCENT
     if cap is not None and distance > cap:
         yield refusal("max_stop_distance_pct", cap, _shown(distance))
-
-
-def exposure_usd(desk: Desk, symbol: str, new: Order | None = None) -> Decimal:
-    """What could come to be held of a symbol, in USD: the larger of both sides, orders in hand included.
-
-    |position + Σ buys| and |position − Σ sells| over orders that are not reduce-only, at the mark, or at the limit
-    where that is higher. A symbol without a mark has none of its orders refused here: it has no new ones.
-    """
-    mark = desk.quotes.mark(symbol)
-    orders = [order for order in desk.book.orders_of(symbol) if not order.reduce_only]
-    if new is not None:
-        orders.append(new)
-    held = desk.book.size(symbol)
-    if mark is None:
-        entry = desk.book.positions[symbol].entry_px if held else None
-        mark = entry or ZERO
-    at_mark = held * mark
-    sums = {
-        side: sum((o.remaining * _price_of(o, mark) for o in orders if o.side is side), ZERO) for side in Side
-    }
-    return max(abs(at_mark + sums[Side.BUY]), abs(at_mark - sums[Side.SELL]))
-
-
-def _price_of(order: Order, mark: Decimal) -> Decimal:
-    if order.kind is OrderKind.LIMIT and order.limit_px is not None:
-        return max(order.limit_px, mark)
-    return mark
 
 
 def _price(order: Order, desk: Desk) -> Reasons:
@@ -71,14 +53,15 @@ def _price(order: Order, desk: Desk) -> Reasons:
         yield refusal("price_band_pct", band, _shown(away / PERCENT))
     beyond = (order.limit_px - mark) * order.side.sign / mark
     slippage = desk.caps.max_slippage_bps
-    if order.tif is Tif.IOC and not order.reduce_only and beyond > slippage * BPS:
+    takes = order.tif is not Tif.ALO and not order.reduce_only
+    if takes and beyond > slippage * BPS:
         yield refusal("max_slippage_bps", slippage, _shown(beyond / BPS))
 
 
 def _state(order: Order, desk: Desk) -> Reasons:
     """A halted account and one with lost orders raise nothing."""
     if desk.halted_by:
-        yield refusal("halt", "an account that is not halted", f"halted by {desk.halted_by}", "only reduce")
+        yield halt(desk, "only reduce")
     if not desk.book.is_resolved(order.symbol):
         hint = "wait until the venue has told what became of it"
         yield refusal("unresolved", "no lost order", f"one in {order.symbol}", hint)
@@ -87,17 +70,10 @@ def _state(order: Order, desk: Desk) -> Reasons:
 def _shorting(order: Order, desk: Desk) -> Reasons:
     if desk.caps.allow_short or order.side is Side.BUY:
         return
-    sells = sum(
-        (
-            other.remaining
-            for other in desk.book.orders_of(order.symbol)
-            if other.side is Side.SELL and not other.reduce_only
-        ),
-        order.size,
-    )
-    lowest = desk.book.size(order.symbol) - sells
-    if lowest < ZERO:
-        yield refusal("allow_short", "false", f"a position of {plain(lowest)}", "sell no more than is held")
+    short = opened(desk.book, order.symbol, order.side, order.size)
+    if short:
+        hint = "sell no more than is held and not being sold"
+        yield refusal("allow_short", "false", f"a position of {plain(-short)}", hint)
 
 
 def _size(order: Order, desk: Desk) -> Reasons:
@@ -105,22 +81,30 @@ def _size(order: Order, desk: Desk) -> Reasons:
     cap, mark = desk.caps.max_order_usd, desk.quotes.mark(order.symbol)
     if cap is None or mark is None:
         return
-    closed = min(order.size, max(ZERO, desk.book.size(order.symbol) * -order.side.sign))
-    opened = (order.size - closed) * _price_of(order, mark)
-    if opened > cap:
-        yield refusal("max_order_usd", cap, opened)
+    usd = opened(desk.book, order.symbol, order.side, order.size) * price_of(order, mark)
+    if usd > cap:
+        yield refusal("max_order_usd", cap, usd)
 
 
 def _exposure(order: Order, desk: Desk) -> Reasons:
-    """The symbol's exposure, the sum over all symbols, and that sum over equity. An order that raises none passes."""
-    caps = desk.caps
-    before, after = exposure_usd(desk, order.symbol), exposure_usd(desk, order.symbol, order)
-    if after <= before:
+    """What could come to be held on the order's side, that with all other symbols, and the sum over equity.
+
+    The order changes its own side of zero alone, so it is judged on that: one through zero on what it opens.
+    """
+    caps, mark = desk.caps, desk.quotes.mark(order.symbol)
+    if mark is None:
         return
-    if caps.max_position_usd is not None and after > caps.max_position_usd:
-        yield refusal("max_position_usd", caps.max_position_usd, after)
-    others = sum((exposure_usd(desk, symbol) for symbol in _symbols(desk) if symbol != order.symbol), ZERO)
-    gross, equity = others + after, desk.quotes.equity()
+    own = side_usd(desk.book, order.symbol, order.side, mark, order)
+    if caps.max_position_usd is not None and own > caps.max_position_usd:
+        yield refusal("max_position_usd", caps.max_position_usd, own)
+    gross, equity = own, desk.quotes.equity()
+    for symbol in sorted(_symbols(desk) - {order.symbol}):
+        other = desk.quotes.mark(symbol)
+        if other is None:
+            hint = f"wait until {symbol} has a price"
+            yield refusal("fresh_price", f"a fresh mark of {symbol}, which is held or ordered", "none", hint)
+            return
+        gross += exposure_usd(desk.book, symbol, other)
     if caps.max_gross_usd is not None and gross > caps.max_gross_usd:
         yield refusal("max_gross_usd", caps.max_gross_usd, gross)
     if gross > caps.max_leverage * equity:
@@ -170,9 +154,9 @@ def _pauses(order: Order, desk: Desk) -> Reasons:
             yield refusal("stop_guard", f"nothing before {iso(paused)}", iso(desk.ts))
 
 
-def _shown(value: Decimal) -> str:
-    """A quotient cut to what people read; the comparison was made with the whole of it."""
-    return plain(Decimal(f"{value:.4f}"))
+def _shown(value: Decimal) -> Decimal:
+    """A quotient rounded up to what people read, so that it never looks like the limit that it passes."""
+    return value if value.adjusted() > _LONGEST_SHOWN else value.quantize(_SHOWN, rounding=ROUND_UP)
 
 
 _RAISING: tuple[Callable[[Order, Desk], Reasons], ...] = (

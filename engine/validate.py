@@ -9,18 +9,22 @@ from decimal import Decimal
 from domain.account import FLAT
 from domain.actions import ClosePosition, ProposeOrder, SetProtection
 from domain.instruments import MIN_NOTIONAL_USD, Instrument, Toward
-from domain.money import BPS, ONE, ZERO, plain
-from domain.orders import Order, OrderKind, Side, Tif
+from domain.money import BPS, ONE, PERCENT, ZERO, plain
+from domain.orders import Order, OrderKind, OrderState, Side, Tif
 from domain.verdicts import Refusal, refusal
 from engine.desk import Desk
+from engine.exposure import opened
 
 LARGEST = Decimal(10) ** 12
 """No size or price is larger: beyond it is a slip, and sums would leave the digits that are exact."""
 
 
 def order_of(action: ProposeOrder, desk: Desk) -> Order | Refusal:
-    """Make the legal order that a proposal asks for. It has no number and no client id yet."""
-    found = _instrument(action.symbol, desk)
+    """Make the legal order that a proposal asks for. It has no number and no client id yet.
+
+    One that can only close is made reduce-only: so it opens nothing when the position is gone before it fills.
+    """
+    found = _instrument(action.symbol, desk, reduces=action.reduce_only)
     if isinstance(found, Refusal):
         return found
     instrument, mark = found
@@ -40,6 +44,7 @@ def order_of(action: ProposeOrder, desk: Desk) -> Order | Refusal:
             return trigger
     if action.reduce_only and any(triggers):
         return refusal("reduce_only", "no stop or take-profit", "one", "use set_protection for the position")
+    opens = not action.reduce_only and bool(opened(desk.book, action.symbol, action.side, size))
     order = Order(
         number=0,
         client_id="",
@@ -50,9 +55,9 @@ def order_of(action: ProposeOrder, desk: Desk) -> Order | Refusal:
         created_ts=desk.ts,
         limit_px=limit,
         tif=Tif.IOC if action.limit_px is None else action.tif,
-        reduce_only=action.reduce_only,
-        stop_px=_px(triggers[0]),
-        take_profit_px=_px(triggers[1]),
+        reduce_only=not opens,
+        stop_px=_px(triggers[0]) if opens else None,
+        take_profit_px=_px(triggers[1]) if opens else None,
     )
     return _large_enough(order, desk, mark) or order
 
@@ -71,7 +76,7 @@ def close_of(action: ClosePosition, desk: Desk) -> Order | Refusal:
 
 def protections_of(action: SetProtection, desk: Desk) -> list[Order] | Refusal:
     """Make the stop and the take-profit that a position shall have from now on; none for a None."""
-    found = _instrument(action.symbol, desk)
+    found = _instrument(action.symbol, desk, reduces=True)
     if isinstance(found, Refusal):
         return found
     instrument, mark = found
@@ -102,13 +107,20 @@ def protections_of(action: SetProtection, desk: Desk) -> list[Order] | Refusal:
 
 
 def reducible(desk: Desk, symbol: str, side: Side) -> Decimal:
-    """How much of a position an order of this side may still close: what is held, less what is being closed."""
+    """How much of a position an order of this side may still close: what is held, less what is being closed.
+
+    Being closed is what is on its way to the market. What rests there, or was lost on the way, may never fill: it
+    doesn't keep anybody from getting out, and the venue closes no more than there is.
+    """
     held = desk.book.size(symbol) * -side.sign
     closing = sum(
         (
             order.remaining
             for order in desk.book.orders_of(symbol)
-            if order.reduce_only and order.side is side and not order.kind.is_protection
+            if order.reduce_only
+            and order.side is side
+            and order.tif is Tif.IOC
+            and order.state is OrderState.IN_FLIGHT
         ),
         ZERO,
     )
@@ -120,9 +132,9 @@ def market_bound(mark: Decimal, side: Side, bps: Decimal, instrument: Instrument
     return _legal(mark * (ONE + side.sign * bps * BPS), _inward(side), instrument)
 
 
-def _instrument(symbol: str, desk: Desk) -> tuple[Instrument, Decimal] | Refusal:
-    """What the venue knows of a symbol, and its fresh mark."""
-    if symbol not in desk.symbols:
+def _instrument(symbol: str, desk: Desk, *, reduces: bool) -> tuple[Instrument, Decimal] | Refusal:
+    """What the venue knows of a symbol, and its fresh mark. What is held may be reduced, whatever the symbol."""
+    if symbol not in desk.symbols and not (reduces and symbol in desk.book.positions):
         return refusal("symbols", ", ".join(desk.symbols), symbol)
     instrument = desk.quotes.instrument(symbol)
     if instrument is None:
@@ -148,7 +160,8 @@ def _size(action: ProposeOrder, desk: Desk, instrument: Instrument) -> Decimal |
 
 def _limit(action: ProposeOrder, desk: Desk, instrument: Instrument, mark: Decimal) -> Decimal | Refusal:
     if action.limit_px is None:
-        return market_bound(mark, action.side, desk.caps.max_slippage_bps, instrument)
+        slippage = min(desk.caps.max_slippage_bps, desk.caps.price_band_pct * PERCENT / BPS)
+        return market_bound(mark, action.side, slippage, instrument)
     return _legal(action.limit_px, _inward(action.side), instrument)
 
 
