@@ -43,5 +43,5 @@ class Verdict(msgspec.Struct, frozen=True):
 def _text(value: object) -> str:
     """As people write it; a number that would fill pages written out keeps its exponent."""
     if isinstance(value, Decimal) and abs(value.adjusted()) <= _LONGEST_WRITTEN_OUT:
-        return plain(value)
+        value = plain(value)
     return str(value)[:_LONGEST_TEXT]

@@ -20,3 +20,8 @@ def test_a_verdict_without_refusals_is_an_approval() -> None:
     """And with one it is none, whatever orders it names."""
     assert Verdict(orders=(1,)).approved
     assert not Verdict(orders=(1,), refusals=(refusal("cap", 1, 2),)).approved
+
+
+def test_a_number_of_any_length_is_told_shortly() -> None:
+    """Thousands of digits are cut like any other text."""
+    assert len(refusal("size", 1, Decimal("0.0000001" + "1" * 5000)).would_be) == 200
