@@ -261,6 +261,9 @@ def _stop(files: Files) -> None:
         if wait_until(lambda: not files.pid_file.exists(), timeout_s):
             break
     _started[:] = [process for process in _started if process.poll() is None]
+    if files.sockets.parent != files.root:
+        with suppress(OSError):
+            files.sockets.rmdir()
 
 
 def _pid_in(lock: Path) -> int | None:
