@@ -201,7 +201,7 @@ def test_while_halted_nothing_is_raised_and_reducing_goes_on() -> None:
     assert set(reasons(house.protect(stop="61"))) == {"halt"}
     assert passes(house.protect(stop="61", profit="300"))
     assert set(reasons(house.close())) == {"position"}  # the engine is closing all of it
-    house.step(3)
+    house.step(4)
     assert (house.phases[-1], house.size(), house.orders) == ("halted", 0, [])
     assert set(reasons(house.buy("1"))) == {"halt"}
 
