@@ -34,7 +34,7 @@ def again(house: House) -> House:
 # The table.
 
 
-@pytest.mark.parametrize(("phase", "event"), itertools.product(HaltPhase, HaltEvent))
+@pytest.mark.parametrize(("phase", "event"), list(itertools.product(HaltPhase, HaltEvent)))
 def test_a_halt_moves_as_its_table_says(phase: HaltPhase, event: HaltEvent) -> None:
     """Three steps, in a ring; each other one is an error that names both."""
     ring = {
