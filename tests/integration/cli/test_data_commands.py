@@ -94,7 +94,8 @@ def test_an_import_as_json_has_stable_fields(agentic: Agentic, tmp_path: Path) -
 def test_coverage_is_golden(agentic: Agentic, tmp_path: Path) -> None:
     """What there is of each series: rows, ends, revisions, gaps and sources."""
     agentic("data", "import", "bars", str(write(tmp_path, bars(bar(0), bar(1), bar(4)))), *BTC)
-    agentic("data", "import", "bars", str(write(tmp_path, bars(bar(1, close=12)))), *BTC[:4], "--source", "b")
+    agentic("data", "import", "bars", str(write(tmp_path, bars(bar(1, close=12)))), *BTC)
+    agentic("data", "import", "bars", str(write(tmp_path, bars(bar(5)))), *BTC[:4], "--source", "b")
     mark, funding = f"{MARK_HEAD}\n{T0},10,12,9,11\n", f"{FUNDING_HEAD}\n{T0 + 8},0.0001\n"
     agentic("data", "import", "mark", str(write(tmp_path, mark)), *BTC)
     agentic("data", "import", "funding", str(write(tmp_path, funding)), *BTC[:2], "--source", "venue")
@@ -105,9 +106,9 @@ def test_coverage_is_golden(agentic: Agentic, tmp_path: Path) -> None:
             {
                 "symbol": "BTC",
                 "interval": "1h",
-                "rows": 3,
+                "rows": 4,
                 "first_ts": "2024-05-01T00:00:00Z",
-                "last_ts": "2024-05-01T04:00:00Z",
+                "last_ts": "2024-05-01T05:00:00Z",
                 "revisions": 1,
                 "missing": 2,
                 "gap_count": 1,
