@@ -131,6 +131,10 @@ class House:
         return self.engine.book.size(symbol)
 
     @property
+    def cash(self) -> Decimal:
+        return self.venue.state.account.cash
+
+    @property
     def orders(self) -> list[Order]:
         return list(self.engine.book.orders.values())
 
