@@ -86,18 +86,23 @@ def _prepare(home: Home, data: Path, wanted: argparse.Namespace) -> tuple[list[J
 
 
 def _rounds(jobs: Sequence[Job], missing: Missing, wanted: argparse.Namespace) -> Iterator[Record]:
-    """Do every job once a round, so that a busy moment of the machine hits all alike."""
-    for bars in wanted.sizes:
-        rounds = wanted.rounds or (ROUNDS_OF_MANY if bars >= MANY_BARS else ROUNDS)
-        for number in range(1, rounds + 1):
-            for job in jobs:
-                try:
-                    record = run(job, bars, load())
-                except NotAvailable as error:
-                    missing[job.name, bars] = str(error)
-                else:
-                    print(f"{bars:,} bars, round {number}: {_in_short(record)}", file=sys.stderr)
-                    yield record
+    """Do every job at every size once a round, so that a busy moment of the machine hits all alike."""
+    for number, bars in _sizes_of_rounds(wanted):
+        for job in jobs:
+            try:
+                record = run(job, bars, load())
+            except NotAvailable as error:
+                missing[job.name, bars] = str(error)
+            else:
+                print(f"round {number}, {bars:,} bars: {_in_short(record)}", file=sys.stderr)
+                yield record
+
+
+def _sizes_of_rounds(wanted: argparse.Namespace) -> Iterator[tuple[int, int]]:
+    for number in range(1, (wanted.rounds or ROUNDS) + 1):
+        for bars in wanted.sizes:
+            if wanted.rounds or bars < MANY_BARS or number <= ROUNDS_OF_MANY:
+                yield number, bars
 
 
 def _in_short(record: Record) -> str:
