@@ -4,7 +4,6 @@ It is the same object in a simulation and live; what differs is handed in: the b
 time. One message is handled at a time, so each check sees every order before it.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil
 
@@ -27,7 +26,7 @@ from domain.journal import (
     Journal,
 )
 from domain.money import ZERO
-from domain.orders import Order, OrderKind, OrderState
+from domain.orders import Order, OrderState
 from domain.snapshots import AccountView
 from domain.verdicts import Refusal, Verdict, refusal
 from engine import flatten, risk, validate
@@ -35,8 +34,6 @@ from engine.approval import approve
 from engine.book import Book
 from engine.desk import Desk
 from engine.watch import HaltEvent, Watch, after, end_of_day
-
-KEPT = "what reduces stays until the account is flat"
 
 
 class EngineState(msgspec.Struct):
@@ -133,18 +130,16 @@ class Engine:
         wanted = validate.protections_of(action, desk)
         if isinstance(wanted, Refusal):
             return await self._refuse(action, desk.ts, decision, [wanted])
-        if refusals := self._unprotected(action, desk, wanted):
-            return await self._refuse(action, desk.ts, decision, refusals)
         kinds = {order.kind for order in wanted}
-        dropped = tuple(
-            order.number
+        dropped = [
+            order
             for order in desk.book.orders_of(action.symbol)
             if order.kind.is_protection and order.kind not in kinds
-        )
-        if dropped and desk.halted_by:
-            return await self._refuse(action, desk.ts, decision, [risk.halt(desk, KEPT)])
+        ]
+        if refusals := risk.check_protections(action.symbol, wanted, dropped, desk):
+            return await self._refuse(action, desk.ts, decision, refusals)
         orders = [self._named(order, decision, index, attempt=n) for n, order in enumerate(wanted)]
-        return await self._send(action, desk.ts, decision, orders, dropped)
+        return await self._send(action, desk.ts, decision, orders, tuple(order.number for order in dropped))
 
     async def _cancel(self, action: CancelOrder, desk: Desk, decision: str) -> Verdict:
         order = desk.book.orders.get(action.order)
@@ -152,23 +147,9 @@ class Engine:
             hint = "get_orders lists those there are"
             missing = refusal("order", "a live order", action.order, hint)
             return await self._refuse(action, desk.ts, decision, [missing])
-        if order.reduce_only and desk.halted_by:
-            return await self._refuse(action, desk.ts, decision, [risk.halt(desk, KEPT)])
-        if order.kind is OrderKind.STOP and self._caps.require_stop:
-            kept = refusal("require_stop", "a stop", "none", "replace it with set_protection")
-            return await self._refuse(action, desk.ts, decision, [kept])
+        if refusals := risk.check_cancel(order, desk):
+            return await self._refuse(action, desk.ts, decision, refusals)
         return await self._send(action, desk.ts, decision, [], (action.order,))
-
-    def _unprotected(self, action: SetProtection, desk: Desk, wanted: Sequence[Order]) -> list[Refusal]:
-        """Why a position may not be protected like this: its stop is gone, or too far from its entry."""
-        stop = next((order for order in wanted if order.kind is OrderKind.STOP), None)
-        if stop is None:
-            missing = refusal("require_stop", "a stop", "none", "give stop_px")
-            return [missing] if self._caps.require_stop else []
-        entry = desk.book.positions[action.symbol].entry_px
-        assert stop.trigger_px is not None
-        assert entry is not None
-        return list(risk.stop_distance(stop.trigger_px, entry, stop.side.opposite, desk))
 
     # Record, then execute.
 

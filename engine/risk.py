@@ -4,7 +4,7 @@ An order sent reduce-only was found by `validate` to be no larger than the posit
 to nothing else, so that no cap, halt or rate limit ever stands in the way of getting out.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_UP, Decimal
 
 from domain.money import BPS, PERCENT, ZERO, plain
@@ -17,6 +17,7 @@ from engine.exposure import exposure_usd, opened, price_of, side_usd
 
 Reasons = Iterator[Refusal]
 
+_KEPT = "what reduces stays until the account is flat"
 _SHOWN = Decimal("0.0001")
 _LONGEST_SHOWN = 20
 
@@ -29,17 +30,32 @@ def check(order: Order, desk: Desk) -> list[Refusal]:
     return refusals
 
 
-def halt(desk: Desk, hint: str) -> Refusal:
-    """The refusal of what a halted account doesn't do."""
-    return refusal("halt", "an account that is not halted", f"halted by {desk.halted_by}", hint)
+def check_cancel(order: Order, desk: Desk) -> list[Refusal]:
+    """Give every reason why this live order may not be withdrawn."""
+    refusals = []
+    if desk.halted_by and order.reduce_only:
+        refusals.append(_halt(desk, _KEPT))
+    if desk.caps.require_stop and order.kind is OrderKind.STOP:
+        refusals.append(_no_stop("replace it with set_protection"))
+    return refusals
 
 
-def stop_distance(stop_px: Decimal, entry_px: Decimal, side: Side, desk: Desk) -> Reasons:
-    """How far below a long's entry, or above a short's, its stop may lie. `side` is the entry's."""
-    cap = desk.caps.max_stop_distance_pct
-    distance = (entry_px - stop_px) * side.sign / entry_px / PERCENT
-    if cap is not None and distance > cap:
-        yield refusal("max_stop_distance_pct", cap, _shown(distance))
+def check_protections(
+    symbol: str, wanted: Sequence[Order], dropped: Sequence[Order], desk: Desk
+) -> list[Refusal]:
+    """Give every reason why a position may not be protected like this: `wanted` takes the place of all it has.
+
+    `dropped` are those it has and shall not have any more.
+    """
+    refusals = [_halt(desk, _KEPT)] if desk.halted_by and dropped else []
+    stop = next((order for order in wanted if order.kind is OrderKind.STOP), None)
+    if stop is not None and stop.trigger_px is not None:
+        entry = desk.book.positions[symbol].entry_px
+        assert entry is not None
+        refusals += _stop_distance(stop.trigger_px, entry, stop.side.opposite, desk)
+    elif desk.caps.require_stop:
+        refusals.append(_no_stop("give stop_px"))
+    return refusals
 
 
 def _price(order: Order, desk: Desk) -> Reasons:
@@ -61,7 +77,7 @@ def _price(order: Order, desk: Desk) -> Reasons:
 def _state(order: Order, desk: Desk) -> Reasons:
     """A halted account and one with lost orders raise nothing."""
     if desk.halted_by:
-        yield halt(desk, "only reduce")
+        yield _halt(desk, "only reduce")
     if not desk.book.is_resolved(order.symbol):
         hint = "wait until the venue has told what became of it"
         yield refusal("unresolved", "no lost order", f"one in {order.symbol}", hint)
@@ -134,11 +150,19 @@ def _stops(order: Order, desk: Desk) -> Reasons:
     mark = desk.quotes.mark(order.symbol)
     if order.stop_px is None:
         if desk.caps.require_stop:
-            yield refusal("require_stop", "a stop", "none", "give stop_px")
+            yield _no_stop("give stop_px")
     elif mark is not None:
         is_limit = order.kind is OrderKind.LIMIT and order.limit_px is not None
         entry = order.limit_px if is_limit and order.limit_px is not None else mark
-        yield from stop_distance(order.stop_px, entry, order.side, desk)
+        yield from _stop_distance(order.stop_px, entry, order.side, desk)
+
+
+def _stop_distance(stop_px: Decimal, entry_px: Decimal, side: Side, desk: Desk) -> Reasons:
+    """How far below a long's entry, or above a short's, its stop may lie. `side` is the entry's."""
+    cap = desk.caps.max_stop_distance_pct
+    distance = (entry_px - stop_px) * side.sign / entry_px / PERCENT
+    if cap is not None and distance > cap:
+        yield refusal("max_stop_distance_pct", cap, _shown(distance))
 
 
 def _pauses(order: Order, desk: Desk) -> Reasons:
@@ -152,6 +176,14 @@ def _pauses(order: Order, desk: Desk) -> Reasons:
         paused = guarded_until(book.stop_times, caps.stop_guard)
         if paused is not None and desk.ts < paused:
             yield refusal("stop_guard", f"nothing before {iso(paused)}", iso(desk.ts))
+
+
+def _halt(desk: Desk, hint: str) -> Refusal:
+    return refusal("halt", "an account that is not halted", f"halted by {desk.halted_by}", hint)
+
+
+def _no_stop(hint: str) -> Refusal:
+    return refusal("require_stop", "a stop", "none", hint)
 
 
 def _shown(value: Decimal) -> Decimal:

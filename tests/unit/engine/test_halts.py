@@ -256,16 +256,15 @@ def test_missing_bars_are_waited_for() -> None:
     assert (house.phases, house.size()) == (["flattening", "halted"], 0)
 
 
-def test_small_orders_do_not_put_the_way_out_off() -> None:
-    """An order that closes a sliver, sent every hour, doesn't pass for one that closes all."""
-    rows: list[Row | None] = [flat(100), (100, 100, 85, 85, 0.0), *([flat(85, 0.0)] * 5), *calm(85)]
-    house = house_of(rows, daily_loss_pct=D(10))
+def test_a_small_close_in_hand_does_not_put_the_way_out_off() -> None:
+    """It doesn't pass for one that closes all: at the very open of the gap both are sold."""
+    house = house_of([flat(100), flat(80), *calm(80)], daily_loss_pct=D(10))
     house.buy("100")
-    for _ in range(7):
-        house.step()
-        house.sell("0.2", reduce_only=True)
     house.step()
-    assert (house.phases[-1], house.size()) == ("halted", 0)
+    passes(house.sell("0.2", reduce_only=True))
+    house.step()
+    assert [(fill.size, fill.px) for fill in house.fills] == [(100, 100), (D("0.2"), 80), (D("99.8"), 80)]
+    assert house.phases == ["flattening", "halted"]
 
 
 def test_a_restart_goes_on_with_the_way_out() -> None:
