@@ -258,12 +258,12 @@ def test_missing_bars_are_waited_for() -> None:
 
 def test_a_small_close_in_hand_does_not_put_the_way_out_off() -> None:
     """It doesn't pass for one that closes all: at the very open of the gap both are sold."""
-    house = house_of([flat(100), flat(80), *calm(80)], daily_loss_pct=D(10))
+    house = house_of([flat(100), flat(91), *calm(91)], daily_loss_pct=D(5))
     house.buy("100")
     house.step()
     passes(house.sell("0.2", reduce_only=True))
     house.step()
-    assert [(fill.size, fill.px) for fill in house.fills] == [(100, 100), (D("0.2"), 80), (D("99.8"), 80)]
+    assert [(fill.size, fill.px) for fill in house.fills] == [(100, 100), (D("0.2"), 91), (D("99.8"), 91)]
     assert house.phases == ["flattening", "halted"]
 
 
