@@ -10,6 +10,7 @@ from decimal import Decimal
 from domain.account import FLAT, Position
 from domain.actions import Action
 from domain.ids import decision_id
+from domain.money import plain
 from domain.orders import Order
 from domain.snapshots import AccountView, TickOutcome
 from domain.verdicts import Verdict
@@ -63,7 +64,7 @@ class Tick:
     def account(self) -> AccountView:
         """Cash, equity and sizes when the tick opened."""
         if self._account is None:
-            self._account = self._engine.account(self.ts)
+            self._account = _canonical(self._engine.account(self.ts))
         return self._account
 
     @property
@@ -103,3 +104,13 @@ class Tick:
             return TickOutcome.HOLD
         is_approved = any(verdict.approved for verdict in self.verdicts)
         return TickOutcome.ACTED if is_approved else TickOutcome.REFUSED
+
+
+def _canonical(account: AccountView) -> AccountView:
+    """An account without trailing zeros, whose number depends on how finely the venue keeps prices of later bars."""
+    return AccountView(
+        account.ts,
+        Decimal(plain(account.cash)),
+        Decimal(plain(account.equity)),
+        {symbol: Decimal(plain(size)) for symbol, size in account.positions.items()},
+    )

@@ -22,6 +22,7 @@ MOST_ARGUMENT_BYTES = 16 * 1024
 MOST_BARS = 1_000
 MOST_RATES = 500
 MOST_WHY = 1_000
+MOST_ORDERS = 2**53
 
 Symbol = Annotated[str, Meta(max_length=40)]
 Count = Annotated[int, Meta(ge=1, le=MOST_BARS)]
@@ -71,7 +72,7 @@ class Propose(Arguments, frozen=True):
 class Cancel(Arguments, frozen=True):
     """Withdraw one live order by its number."""
 
-    order: int
+    order: Annotated[int, Meta(ge=1, le=MOST_ORDERS)]
     why: Why = ""
 
 
@@ -141,7 +142,7 @@ class Toolbox:
             return _error("the arguments hold a NUL character; leave it out")
         try:
             given = msgspec.json.decode(arguments or b"{}", type=tool.takes)
-        except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
             return _error(f"{name}: {error}")
         try:
             return Answer(_text(await tool.work(tick, given)))

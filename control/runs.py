@@ -17,8 +17,9 @@ from db.runs import RunLost, RunRow
 from db.skills import VersionRow
 from domain.caps import Caps
 from domain.ids import uuid7
+from domain.money import plain, truncate_usd
 from domain.time import parse_interval
-from simulator.data import check_market, whole_range
+from simulator.coverage import check_market, whole_range
 from simulator.metrics import compute
 from simulator.record import RunRecord
 from simulator.run import Finished, Progress, execute, rebuild
@@ -127,8 +128,10 @@ async def _spec(
     database: Database, user_id: UUID, skill: Skill, request: RunRequest, platform: Caps
 ) -> RunSpec:
     """Fill in what was left out, and see whether the run can be made."""
-    if not SMALLEST_CASH <= request.cash <= LARGEST_CASH:
+    if not (request.cash.is_finite() and SMALLEST_CASH <= request.cash <= LARGEST_CASH):
         raise Invalid(f"--cash must be {SMALLEST_CASH} to {LARGEST_CASH:,.0f} USD, was {request.cash}")
+    if request.cash != truncate_usd(request.cash):
+        raise Invalid(f"--cash must be in whole millionths of a dollar, was {request.cash}")
     if not 0 <= request.seed < 2**63:
         raise Invalid(f"--seed must be 0 or more, was {request.seed}")
     try:
@@ -140,7 +143,7 @@ async def _spec(
             spec = RunSpec(
                 from_ts=first if request.from_ts is None else request.from_ts,
                 to_ts=last if request.to_ts is None else request.to_ts,
-                cash=request.cash,
+                cash=Decimal(plain(request.cash)),  # equal amounts are written alike
                 costs=request.costs,
                 funding=request.funding,
                 seed=request.seed,

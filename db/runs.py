@@ -130,6 +130,14 @@ async def claim_run(
     return None if claimed is None else await load_run(connection, claimed)
 
 
+async def hold_run(connection: Connection, run_id: UUID) -> bool:
+    """Hold a run until the connection's transaction ends, however it does. False when another process holds it."""
+    held: bool = await connection.fetchval(
+        "select pg_try_advisory_xact_lock(hashtextextended($1, 0))", f"agentic:run:{run_id}"
+    )
+    return held
+
+
 async def save_chunk(connection: Connection, run_id: UUID, worker: str, chunk: Chunk) -> None:
     """Write a chunk with its checkpoint, whole in the connection's transaction; also the heartbeat.
 

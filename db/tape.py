@@ -153,6 +153,27 @@ def _ends(first: list[str] | None, last: list[str] | None) -> Ends | None:
     return Ends(int(first[0]), int(last[0]), tuple(dict.fromkeys((first[1], last[1]))))
 
 
+async def spread(
+    connection: Connection, tape: Tape, symbol: str, interval_ms: int, step_ms: int, from_ts: int, to_ts: int
+) -> tuple[int | None, int]:
+    """Tell how a symbol's series is spread over [from, to): its first instant, and in how many steps it has rows.
+
+    Steps are `step_ms` long and counted from the epoch.
+    """
+    row = await connection.fetchrow(
+        f"select min({tape.at}), count(distinct {tape.at} / $5::bigint) from {tape.table}"
+        f" where symbol = $1 and interval_ms = $2 and {tape.at} >= $3 and {tape.at} < $4",
+        symbol,
+        interval_ms,
+        from_ts,
+        to_ts,
+        step_ms,
+        timeout=IMPORT_TIMEOUT_S,
+    )
+    assert row is not None
+    return row[0], row[1]
+
+
 async def another_source(
     connection: Connection, tape: Tape, scope: Sequence[object], source: str
 ) -> str | None:

@@ -7,6 +7,7 @@ in it. The tables are made when an instant falls into their era, so nothing that
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
@@ -15,12 +16,16 @@ import numpy as np
 
 from db.tape import Rows
 from domain.bars import Bar, Bars, FundingRates
+from domain.money import plain
 
 
 class BarsView(msgspec.Struct, frozen=True):
-    """The closed bars of one symbol as they were known at an instant: the first `count` rows of `bars`."""
+    """The closed bars of one symbol as they were known at an instant.
 
-    bars: Bars
+    They are the first `count` rows of a table that goes on: what lies behind them is nobody's to see.
+    """
+
+    _bars: Bars
     count: int
     _sums: Sequence[int]
 
@@ -32,26 +37,31 @@ class BarsView(msgspec.Struct, frozen=True):
         return self._sums[self.count] - self._sums[self.count - length]
 
     def last(self, count: int) -> list[Bar]:
-        """The newest bars, at most `count` of them, oldest first, in decimals."""
-        return [self.bars.bar(index) for index in range(max(0, self.count - count), self.count)]
+        """The newest bars, at most `count` of them, oldest first.
+
+        Their decimals have no trailing zeros: how finely the series is kept depends on prices that come later.
+        """
+        return [_canonical(self._bars.bar(index)) for index in range(max(0, self.count - count), self.count)]
 
 
 class Series:
     """One symbol's bars of one interval, with every version of each.
 
     `rows` (dtype `db.market.BAR`) are sorted by `ts` and then `available_at`. `late` counts bars that were first
-    seen after their close, `revisions` later versions.
+    seen after their close, `revisions` later versions. Raises ValueError when a price can't be kept exactly.
     """
 
     def __init__(self, symbol: str, interval_ms: int, rows: Rows) -> None:
         self.symbol = symbol
         self.interval_ms = interval_ms
         self._rows = rows
-        is_first = np.diff(rows["ts"], prepend=-1) != 0
+        is_first = _is_first(rows["ts"])
         amended = ~is_first | (rows["available_at"] > rows["ts"] + interval_ms)
         self.revisions = int(np.count_nonzero(~is_first))
         self.late = int(np.count_nonzero(amended & is_first))
         self._amendments: list[int] = np.unique(rows["available_at"][amended]).tolist()
+        if self._amendments:
+            _columns(symbol, interval_ms, rows)  # so that none of the eras raises later
         self._era = -1
         self._count = 0
         self._bars = Bars.empty(symbol, interval_ms)
@@ -66,12 +76,12 @@ class Series:
             self._enter(era)
         return BarsView(self._bars, self._closed_by(ts), self._sums)
 
-    def final(self) -> Bars:
-        """The newest version of every bar: what did happen, as far as is known today."""
+    def first(self) -> Bars:
+        """The version of every bar that was seen first: what could be traded on when it happened."""
         if not self._amendments:
             self.as_of(0)
             return self._bars
-        return _columns(self.symbol, self.interval_ms, _newest(self._rows))
+        return first_bars(self.symbol, self.interval_ms, self._rows)
 
     def _enter(self, era: int) -> None:
         seen_by = self._amendments[era - 1] if era else -1
@@ -133,17 +143,28 @@ def newest_rates(rows: Rows) -> Rows:
     return newest
 
 
-def funding_rates(symbol: str, rows: Rows) -> FundingRates:
-    """A symbol's funding as it did settle: the newest version of each row."""
-    final = newest_rates(rows)
+def first_rates(symbol: str, rows: Rows) -> FundingRates:
+    """A symbol's funding as it was settled: the version of each row that was seen first."""
+    first = rows[_is_first(rows["settled_at"])]
     return FundingRates(
-        symbol, np.ascontiguousarray(final["settled_at"]), np.ascontiguousarray(final["rate"])
+        symbol, np.ascontiguousarray(first["settled_at"]), np.ascontiguousarray(first["rate"])
     )
 
 
-def final_bars(symbol: str, interval_ms: int, rows: Rows) -> Bars:
-    """The newest version of every bar; `volume` is 0 where the rows have none (marks)."""
-    return _columns(symbol, interval_ms, _newest(rows))
+def first_bars(symbol: str, interval_ms: int, rows: Rows) -> Bars:
+    """The version of every bar that was seen first; `volume` is 0 where the rows have none (marks)."""
+    return _columns(symbol, interval_ms, rows[_is_first(rows["ts"])])
+
+
+def _is_first(instants: Any) -> Any:
+    """Which rows of a sorted series are the first of their instant."""
+    return np.diff(instants, prepend=-1) != 0
+
+
+def _canonical(bar: Bar) -> Bar:
+    return Bar(
+        bar.ts, *(Decimal(plain(getattr(bar, name))) for name in ("open", "high", "low", "close", "volume"))
+    )
 
 
 def _newest(rows: Rows) -> Rows:

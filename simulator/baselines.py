@@ -56,13 +56,13 @@ def _bought(
 
 
 def _funding(tape: Tape, track: Track, size: float, entry: int, every: int) -> Floats:
-    """Funding received up to each point, at the last closed mark."""
+    """Funding received up to each point, at the last closed mark; what is due inside a bar waits for its close."""
     points = tape.start_ts + np.arange(tape.length // every + 1) * every * tape.interval_ms
     settled: Ticks = track.funding.ts
     inside = (settled > tape.start_ts + entry * tape.interval_ms) & (settled <= tape.end_ts)
     if not inside.any():
         return np.zeros(len(points))
-    bars = (settled[inside] - tape.start_ts) // tape.interval_ms - 1
+    bars = -((tape.start_ts - settled[inside]) // tape.interval_ms) - 1
     price = np.asarray(track.marks.close, np.int64)[bars] * float(track.marks.tick)
     received = np.cumsum(-size * price * track.funding.rate[inside])
     upto = np.searchsorted(settled[inside], points, side="right")

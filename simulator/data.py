@@ -1,26 +1,30 @@
 """The market's data for one run: what the venue replays, what the Skill can know, and a description of both."""
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+import numpy as np
 
 import db.tape
 from brokers.paper.tape import Tape, build_tape
 from db.connection import Connection
 from db.made_up import SYNTHETIC
 from db.market import BARS, FUNDING_RATES, MARKS, load_bars, load_funding, load_marks
-from db.tape import Ends, Rows, ends
+from db.tape import Rows, ends
 from domain.bars import Bars
 from domain.instruments import Instrument
-from domain.time import INTERVALS_MS, format_interval, iso, parse_interval
-from market.history import History, Series, final_bars, funding_rates
+from domain.time import HOUR_MS, INTERVALS_MS, format_interval, iso, parse_interval
+from market.history import History, Series, first_bars, first_rates
 from market.instruments import kept_instruments
+from simulator.coverage import check_market, covers
 from simulator.spec import RunSpec, SimulationError
-from skills.schedule import Schedule
 from skills.skill import Skill
 
 MOST_GAPS_KEPT = 50
+LONGEST_FUNDING_MS = 8 * HOUR_MS
+"""No venue that we know settles less often."""
 
 
 class MarketData(msgspec.Struct, frozen=True):
@@ -50,119 +54,41 @@ class _Symbol(msgspec.Struct, frozen=True):
     entries: tuple[dict[str, Any], ...]
 
 
-async def whole_range(connection: Connection, skill: Skill) -> tuple[int, int]:
-    """The longest range for which every symbol of a Skill has bars. Raises SimulationError when there is none."""
-    interval_ms = parse_interval(skill.market.interval)
-    found = [await _ends_of(connection, symbol, interval_ms) for symbol in skill.market.symbols]
-    first, last = max(one.first_ts for one in found), min(one.last_ts for one in found) + interval_ms
-    if first >= last:
-        raise SimulationError(f"the bars of {', '.join(skill.market.symbols)} have no time in common")
-    return first, last
-
-
-async def check_market(connection: Connection, skill: Skill, spec: RunSpec) -> int:
-    """See, at little cost, whether a run can be made; gives its execution interval in ms.
-
-    Raises SimulationError for a range, an interval or a symbol that can't be.
-    """
-    market_ms = parse_interval(skill.market.interval)
-    _check_range(spec, market_ms)
-    for symbol in skill.market.symbols:
-        _check_coverage(symbol, market_ms, await _ends_of(connection, symbol, market_ms), spec)
-    return await _execution_interval(connection, skill, spec)
-
-
 async def load_market(connection: Connection, skill: Skill, spec: RunSpec) -> MarketData:
     """Load what a run needs. Raises SimulationError for a range, an interval or a symbol that can't be."""
     execution_ms = await check_market(connection, skill, spec)
-    loaded = {
-        symbol: await _load_symbol(connection, symbol, skill, spec, execution_ms)
-        for symbol in skill.market.symbols
-    }
+    try:
+        loaded = {
+            symbol: await _load_symbol(connection, symbol, skill, spec, execution_ms)
+            for symbol in skill.market.symbols
+        }
+    except ValueError as error:
+        raise SimulationError(f"{error}; look at what was imported") from error
     return _assemble(spec, loaded, await kept_instruments(connection), execution_ms, skill.market.funding)
-
-
-async def _ends_of(connection: Connection, symbol: str, interval_ms: int) -> Ends:
-    found = (await ends(connection, BARS, symbol, [interval_ms]))[interval_ms]
-    if found is None:
-        name = format_interval(interval_ms)
-        raise SimulationError(
-            f"there are no {name} bars of {symbol}; import them with `agentic data import bars FILE "
-            f"--symbol {symbol} --interval {name}`, or make some up with `agentic data synth`"
-        )
-    return found
-
-
-def _check_range(spec: RunSpec, market_ms: int) -> None:
-    for name, ts in (("--from", spec.from_ts), ("--to", spec.to_ts)):
-        if ts % market_ms:
-            every = format_interval(market_ms)
-            raise SimulationError(
-                f"{name} {iso(ts)} is not the open of a {every} bar; use a multiple of {every}"
-            )
-    if spec.from_ts >= spec.to_ts:
-        raise SimulationError(f"--to {iso(spec.to_ts)} must be later than --from {iso(spec.from_ts)}")
-
-
-def _check_coverage(symbol: str, interval_ms: int, found: Ends, spec: RunSpec) -> None:
-    if found.first_ts > spec.from_ts or found.last_ts + interval_ms < spec.to_ts:
-        raise SimulationError(
-            f"the {format_interval(interval_ms)} bars of {symbol} reach from {iso(found.first_ts)} to "
-            f"{iso(found.last_ts + interval_ms)}, not from {iso(spec.from_ts)} to {iso(spec.to_ts)}; "
-            "import more, or choose --from and --to within them"
-        )
-
-
-async def _execution_interval(connection: Connection, skill: Skill, spec: RunSpec) -> int:
-    """The finest interval that covers every symbol over the whole range and on whose grid the ticks lie."""
-    market_ms, grid_ms = parse_interval(skill.market.interval), Schedule.parse(skill.schedule).grid_ms
-    fitting = [ms for ms in INTERVALS_MS.values() if ms <= market_ms and market_ms % ms == 0]
-    if spec.execution_interval is not None:
-        fitting = [ms for ms in fitting if ms == parse_interval(spec.execution_interval)]
-    covering = fitting
-    for symbol in skill.market.symbols:
-        found = await ends(connection, BARS, symbol, covering)
-        covering = [ms for ms in covering if _covers(found[ms], ms, spec)]
-    for ms in covering:
-        if grid_ms % ms == 0:
-            return ms
-    if covering:
-        finest = format_interval(covering[0])
-        raise SimulationError(
-            f"the schedule {skill.schedule} does not lie on the grid of {finest} bars, the finest that cover "
-            f"{', '.join(skill.market.symbols)}; import finer bars, or tick on multiples of {finest}"
-        )
-    raise SimulationError(
-        f"--execution-interval {spec.execution_interval} does not divide {skill.market.interval}, or its bars "
-        f"do not cover {iso(spec.from_ts)} to {iso(spec.to_ts)} for {', '.join(skill.market.symbols)}"
-    )
-
-
-def _covers(found: Ends | None, interval_ms: int, spec: RunSpec) -> bool:
-    return found is not None and found.first_ts <= spec.from_ts and found.last_ts + interval_ms >= spec.to_ts
 
 
 async def _load_symbol(
     connection: Connection, symbol: str, skill: Skill, spec: RunSpec, execution_ms: int
 ) -> _Symbol:
+    """Load one symbol's series. Raises ValueError where prices can't be kept exactly."""
     market_ms = parse_interval(skill.market.interval)
     before = spec.from_ts - skill.market.bars * market_ms
     rows = await load_bars(connection, symbol, market_ms, before, spec.to_ts)
     seen = Series(symbol, market_ms, rows)
-    trades = seen.final().between(spec.from_ts, spec.to_ts)
-    entries = [await _entry(connection, BARS, "bars", symbol, market_ms, rows, trades.gaps())]
+    trades = seen.first().between(spec.from_ts, spec.to_ts)
+    entries = [await _entry(connection, BARS, "bars", symbol, market_ms, rows, _holes(trades, spec))]
     if execution_ms != market_ms:
         rows = await load_bars(connection, symbol, execution_ms, spec.from_ts, spec.to_ts)
-        trades = final_bars(symbol, execution_ms, rows)
-        gaps = trades.gaps()
-        entries.append(await _entry(connection, BARS, "execution bars", symbol, execution_ms, rows, gaps))
+        trades = first_bars(symbol, execution_ms, rows)
+        holes = _holes(trades, spec)
+        entries.append(await _entry(connection, BARS, "execution bars", symbol, execution_ms, rows, holes))
     marks = await _marks(connection, symbol, spec, execution_ms)
     if marks is not None:
         entries.append(await _entry(connection, MARKS, "marks", symbol, marks[0], marks[1], []))
     settled = await load_funding(connection, symbol, before, spec.to_ts + 1)
     if len(settled):
         entries.append(await _entry(connection, FUNDING_RATES, "funding", symbol, None, settled, []))
-    mark_bars = None if marks is None else final_bars(symbol, marks[0], marks[1])
+    mark_bars = None if marks is None else first_bars(symbol, marks[0], marks[1])
     return _Symbol(seen, trades, mark_bars, settled, tuple(entries))
 
 
@@ -173,9 +99,9 @@ async def _marks(
     fitting = [ms for ms in INTERVALS_MS.values() if ms <= execution_ms and execution_ms % ms == 0]
     found = await ends(connection, MARKS, symbol, fitting)
     for ms in fitting:
-        if _covers(found[ms], ms, spec):
+        if covers(found[ms], ms, spec):
             rows = await load_marks(connection, symbol, ms, spec.from_ts, spec.to_ts)
-            if len(final_bars(symbol, ms, rows)) == (spec.to_ts - spec.from_ts) // ms:
+            if len(first_bars(symbol, ms, rows)) == (spec.to_ts - spec.from_ts) // ms:
                 return ms, rows
     return None
 
@@ -208,6 +134,15 @@ async def _entry(
     }
 
 
+def _holes(bars: Bars, spec: RunSpec) -> list[tuple[int, int]]:
+    """The holes of a run's bars, also one that goes on beyond its end: (first missing open, missing bars)."""
+    if not len(bars):
+        return []
+    ends = int(bars.ts[-1]) + bars.interval_ms
+    behind = (spec.to_ts - ends) // bars.interval_ms
+    return [*bars.gaps(), *([(ends, behind)] if behind else [])]
+
+
 def _revisions(rows: Rows) -> int:
     """How many rows are later versions of the one before them."""
     names: Any = rows.dtype.names
@@ -223,7 +158,7 @@ def _assemble(
     sees_funding: bool,
 ) -> MarketData:
     rates = (
-        {symbol: funding_rates(symbol, one.funding) for symbol, one in loaded.items()} if spec.funding else {}
+        {symbol: first_rates(symbol, one.funding) for symbol, one in loaded.items()} if spec.funding else {}
     )
     marks = {symbol: one.marks for symbol, one in loaded.items() if one.marks is not None}
     try:
@@ -236,7 +171,7 @@ def _assemble(
     return MarketData(
         tape=tape,
         history=History({symbol: one.seen for symbol, one in loaded.items()}, known),
-        prices={symbol: one.seen.final().between(spec.from_ts, spec.to_ts) for symbol, one in loaded.items()},
+        prices={symbol: one.seen.first().between(spec.from_ts, spec.to_ts) for symbol, one in loaded.items()},
         instruments={symbol: instruments[symbol] for symbol in loaded},
         description={
             "execution_interval": format_interval(execution_ms),
@@ -258,18 +193,36 @@ def _stood_in(spec: RunSpec, loaded: dict[str, _Symbol]) -> dict[str, str]:
     return found
 
 
-def _warnings(spec: RunSpec, loaded: dict[str, _Symbol]) -> list[str]:
-    found = []
+def _warnings(spec: RunSpec, loaded: dict[str, _Symbol]) -> Iterator[str]:
+    """What a reader must know of the data."""
     for symbol, one in loaded.items():
-        missing = sum(count for _, count in one.trades.gaps())
-        if missing:
-            first, _ = one.trades.gaps()[0]
-            bars = "bar is" if missing == 1 else "bars are"
-            found.append(
-                f"{missing:,} {bars} missing from {symbol}. The first is that of {iso(first)}; "
-                "nothing fills there, and orders are refused for want of a price."
+        holes = _holes(one.trades, spec)
+        if holes:
+            missing = sum(count for _, count in holes)
+            yield (
+                f"{missing:,} {'bar is' if missing == 1 else 'bars are'} missing from {symbol}. The first is that "
+                f"of {iso(holes[0][0])}; nothing fills there, and orders are refused for want of a price."
             )
-        settled = one.funding["settled_at"] if len(one.funding) else ()
-        if spec.funding and not any(spec.from_ts < ts <= spec.to_ts for ts in settled):
-            found.append(f"There is no funding for {symbol}. None was paid or received.")
-    return found
+        if revised := sum(entry.get("revisions", 0) for entry in one.entries):
+            yield (
+                f"{revised:,} {'row' if revised == 1 else 'rows'} of {symbol} came again with another value. Trades "
+                "are made on the first; the Skill sees the later one from when it came."
+            )
+        if spec.funding:
+            yield from _funding_warnings(symbol, one.funding, spec)
+
+
+def _funding_warnings(symbol: str, rows: Rows, spec: RunSpec) -> Iterator[str]:
+    settled = rows["settled_at"]
+    inside = settled[(settled > spec.from_ts) & (settled <= spec.to_ts)]
+    if not len(inside):
+        yield f"There is no funding for {symbol}. None was paid or received."
+    elif (
+        inside[0] > spec.from_ts + LONGEST_FUNDING_MS
+        or inside[-1] < spec.to_ts - LONGEST_FUNDING_MS
+        or (np.diff(inside) > LONGEST_FUNDING_MS).any()
+    ):
+        yield (
+            f"The funding of {symbol}, from {iso(int(inside[0]))} to {iso(int(inside[-1]))}, does not cover the "
+            "whole run. Where it is missing, none was paid or received."
+        )

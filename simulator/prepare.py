@@ -1,0 +1,125 @@
+"""What a run is made of: its Skill, its market, its past so far, and the parts that replay it."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from agent.run import Agent, trader_for
+from brokers.paper.replay import ReplayVenue
+from brokers.paper.venue import VenueState
+from db.connection import Connection
+from db.pool import Database
+from db.records import DecisionRow, JournalRow, load_rows
+from db.runs import RunRow, load_checkpoint
+from db.series import load_series
+from db.skills import load_version
+from domain.account import Account
+from domain.caps import tightest
+from domain.time import parse_interval
+from engine.engine import Engine, start
+from engine.journal import GENESIS, BatchedJournal
+from simulator.archive import History, history_of
+from simulator.data import MarketData, load_market
+from simulator.manifest import build_manifest, manifest_digest
+from simulator.replay import Checkpoint, Replay
+from simulator.spec import RunSpec, SimulationError, from_config
+from skills import skill_md
+from skills.schedule import Schedule
+from skills.skill import Skill
+
+
+class Saved(msgspec.Struct):
+    """A checkpoint as it is kept. `made_of` is the manifest's digest."""
+
+    made_of: str
+    at: Checkpoint
+
+
+class Prepared(msgspec.Struct):
+    """Everything one run is made of."""
+
+    row: RunRow
+    skill: Skill
+    spec: RunSpec
+    market: MarketData
+    manifest: dict[str, Any]
+    made_of: str
+    history: History
+    start: Checkpoint
+
+
+async def prepare(database: Database, row: RunRow) -> Prepared:
+    """Load what a run is made of, and where it stands. Raises SimulationError when it can't be made, or can't go on."""
+    skill, spec = await skill_of(database, row), from_config(row.config)
+    async with database.as_worker() as connection:
+        version = await load_version(connection, row.skill_version_id)
+        market = await load_market(connection, skill, spec)
+        saved = await load_checkpoint(connection, row.id)
+        history = History() if saved is None else await load_history(connection, row.id)
+    assert version is not None
+    caps = tightest(skill.caps, spec.platform)
+    manifest = build_manifest(skill, version.number, version.digest, spec, caps, market)
+    made_of = manifest_digest(manifest)
+    begin = beginning(spec) if saved is None else _continue(saved, made_of, row)
+    return Prepared(row, skill, spec, market, manifest, made_of, history, begin)
+
+
+async def skill_of(database: Database, row: RunRow) -> Skill:
+    """The Skill of a run, read from the very bytes that were saved."""
+    async with database.as_worker() as connection:
+        version = await load_version(connection, row.skill_version_id)
+    if version is None:
+        raise SimulationError(f"the Skill version of run {row.id} is not there")
+    return skill_md.read(version.body, where=f"{version.name}@{version.number}")
+
+
+async def load_history(connection: Connection, run_id: UUID) -> History:
+    """What was written of a run so far."""
+    journal = await load_rows(connection, JournalRow, run_id)
+    decisions = await load_rows(connection, DecisionRow, run_id)
+    return history_of(journal, decisions, await load_series(connection, run_id))
+
+
+def beginning(spec: RunSpec) -> Checkpoint:
+    """Where a run stands before its first bar."""
+    return Checkpoint(
+        venue=VenueState(Account(spec.cash)),
+        engine=start(spec.cash, spec.from_ts),
+        index=0,
+        link=GENESIS,
+        entries=0,
+        point_equity=spec.cash,
+    )
+
+
+def _continue(saved: bytes, made_of: str, row: RunRow) -> Checkpoint:
+    found = msgspec.msgpack.decode(saved, type=Saved)
+    if found.made_of != made_of:
+        raise SimulationError(
+            f"run {row.id} can't go on: its market data, or a default of this program, has changed since it "
+            "began; start a new run"
+        )
+    return found.at
+
+
+def replay_of(skill: Skill, spec: RunSpec, market: MarketData, begin: Checkpoint, made_of: str) -> Replay:
+    """Put the very parts together that a deployment has too: a broker, an engine, an agent.
+
+    `made_of` names the run in the ids of its decisions and orders.
+    """
+    account = f"sim:{made_of}"
+    venue = ReplayVenue(market.tape, begin.venue, market.instruments, spec.cost_model, index=begin.index)
+    journal = BatchedJournal(begin.link, begin.entries)
+    engine = Engine(
+        venue,
+        journal,
+        account=account,
+        symbols=skill.market.symbols,
+        caps=tightest(skill.caps, spec.platform),
+        state=begin.engine,
+    )
+    trader = trader_for(skill, spec.seed)
+    agent = Agent(skill, trader, market.history, engine, account, market.digest)
+    point_ms = parse_interval(skill.market.interval)
+    return Replay(market.tape, venue, agent, journal, Schedule.parse(skill.schedule), point_ms, begin)
