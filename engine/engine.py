@@ -124,7 +124,8 @@ class Engine:
         if refusals := risk.check(order, desk):
             return await self._refuse(action, desk.ts, decision, refusals)
         numbered = self._named(order, decision, index, attempt=0)
-        return await self._send(action, desk.ts, decision, [numbered])
+        displaced = risk.left_to_open(order, desk) if order.reduce_only else ()
+        return await self._send(action, desk.ts, decision, [numbered], displaced)
 
     async def _protect(self, action: SetProtection, desk: Desk, decision: str, index: int) -> Verdict:
         wanted = validate.protections_of(action, desk)
@@ -139,7 +140,9 @@ class Engine:
         if refusals := risk.check_protections(action.symbol, wanted, dropped, desk):
             return await self._refuse(action, desk.ts, decision, refusals)
         orders = [self._named(order, decision, index, attempt=n) for n, order in enumerate(wanted)]
-        return await self._send(action, desk.ts, decision, orders, tuple(order.number for order in dropped))
+        cancels = tuple(order.number for order in dropped)
+        displaced = risk.left_to_open(orders[0], desk) if orders else ()
+        return await self._send(action, desk.ts, decision, orders, cancels + displaced)
 
     async def _cancel(self, action: CancelOrder, desk: Desk, decision: str) -> Verdict:
         order = desk.book.orders.get(action.order)

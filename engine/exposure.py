@@ -17,15 +17,20 @@ def opened(book: Book, symbol: str, side: Side, size: Decimal) -> Decimal:
     Two orders see each other: what a reducing order in hand closes is closed once.
     """
     reach = _ahead(book, symbol, side, protections=False)
-    reach += sum((order.remaining for order in _plain(book, symbol, side)), ZERO)
+    reach += sum((order.remaining for order in plain_orders(book, symbol, side)), ZERO)
     return max(ZERO, reach + size) - max(ZERO, reach)
 
 
-def side_usd(book: Book, symbol: str, side: Side, mark: Decimal, new: Order | None = None) -> Decimal:
-    """What could come to be held on one side of zero, in USD, `new` included: at the mark, or a higher limit."""
+def side_usd(
+    book: Book, symbol: str, side: Side, mark: Decimal, new: Order | None = None, *, closing: Decimal = ZERO
+) -> Decimal:
+    """What could come to be held on one side of zero, in USD: at the mark, or a higher limit.
+
+    `new` is one more order, `closing` what one more reduce-only order of the side may take off first.
+    """
     ahead = _ahead(book, symbol, side, protections=True)
-    usd, to_close = max(ZERO, ahead) * mark, max(ZERO, -ahead)
-    for order in [*_plain(book, symbol, side), *([new] if new is not None else [])]:
+    usd, to_close = max(ZERO, ahead) * mark, max(ZERO, -ahead - closing)
+    for order in [*plain_orders(book, symbol, side), *([new] if new is not None else [])]:
         closes = min(to_close, order.remaining)
         to_close -= closes
         usd += (order.remaining - closes) * price_of(order, mark)
@@ -58,5 +63,6 @@ def _ahead(book: Book, symbol: str, side: Side, *, protections: bool) -> Decimal
     return min(ZERO, held)
 
 
-def _plain(book: Book, symbol: str, side: Side) -> list[Order]:
+def plain_orders(book: Book, symbol: str, side: Side) -> list[Order]:
+    """The live orders of one side that could open something."""
     return [order for order in book.orders_of(symbol) if order.side is side and not order.reduce_only]

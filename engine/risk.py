@@ -13,7 +13,7 @@ from domain.time import DAY_MS, HOUR_MS, iso
 from domain.verdicts import Refusal, refusal
 from engine.book import guarded_until, orders_within
 from engine.desk import Desk
-from engine.exposure import exposure_usd, opened, price_of, side_usd
+from engine.exposure import exposure_usd, opened, plain_orders, price_of, side_usd
 
 Reasons = Iterator[Refusal]
 
@@ -28,6 +28,20 @@ def check(order: Order, desk: Desk) -> list[Refusal]:
     if not order.reduce_only:
         refusals += [reason for rule in _RAISING for reason in rule(order, desk)]
     return refusals
+
+
+def left_to_open(reducing: Order, desk: Desk) -> tuple[int, ...]:
+    """The live orders through zero that this reducing order, filling before them, would leave to pass a cap.
+
+    They were judged on what they open of the position as it was. What reduces is never refused: they go instead.
+    """
+    mark = desk.quotes.mark(reducing.symbol)
+    through = plain_orders(desk.book, reducing.symbol, reducing.side)
+    if mark is None or not through:
+        return ()
+    usd = side_usd(desk.book, reducing.symbol, reducing.side, mark, closing=reducing.size)
+    passed = any(_notional(reducing.symbol, usd, desk))
+    return tuple(order.number for order in through) if passed else ()
 
 
 def check_cancel(order: Order, desk: Desk) -> list[Refusal]:
@@ -107,14 +121,19 @@ def _exposure(order: Order, desk: Desk) -> Reasons:
 
     The order changes its own side of zero alone, so it is judged on that: one through zero on what it opens.
     """
-    caps, mark = desk.caps, desk.quotes.mark(order.symbol)
+    mark = desk.quotes.mark(order.symbol)
     if mark is None:
         return
-    own = side_usd(desk.book, order.symbol, order.side, mark, order)
+    yield from _notional(order.symbol, side_usd(desk.book, order.symbol, order.side, mark, order), desk)
+
+
+def _notional(of: str, own: Decimal, desk: Desk) -> Reasons:
+    """Hold what could come to be held of a symbol, in USD, against the caps on notional."""
+    caps = desk.caps
     if caps.max_position_usd is not None and own > caps.max_position_usd:
         yield refusal("max_position_usd", caps.max_position_usd, own)
     gross, equity = own, desk.quotes.equity()
-    for symbol in sorted(_symbols(desk) - {order.symbol}):
+    for symbol in sorted(_symbols(desk) - {of}):
         other = desk.quotes.mark(symbol)
         if other is None:
             hint = f"wait until {symbol} has a price"

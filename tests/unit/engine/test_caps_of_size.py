@@ -226,6 +226,25 @@ def test_what_a_stop_would_close_first_is_not_credited_to_an_order_through_zero(
     assert passes(house.sell("20", limit_px="101"))
 
 
+@pytest.mark.parametrize(
+    ("how", "cap"), [("close", "2019.99"), ("protect", "2019.99"), ("reduce", "1110.99"), ("close", "2020")]
+)
+def test_what_reduces_withdraws_an_order_through_zero_that_it_would_leave_to_pass_a_cap(
+    how: str, cap: str
+) -> None:
+    """Long ten, an offer of 20 at 101 opens 10. With ten or one of them closed first it opens 20 or 11."""
+    house = long_ten(max_position_usd=D(cap))
+    assert passes(house.sell("20", limit_px="101"))
+    (offer,) = house.orders
+    if how == "close":
+        assert passes(house.close())
+    elif how == "reduce":
+        assert passes(house.sell("1", reduce_only=True))
+    else:
+        assert passes(house.protect(stop="80"))
+    assert (offer.number in house.engine.book.orders) is (cap == "2020")
+
+
 def test_a_close_and_a_sale_of_one_tick_close_once() -> None:
     """What the close takes is not there for the sale, which opens all of its size."""
     house = long_ten(allow_short=False)

@@ -230,13 +230,16 @@ def test_after_a_loss_nothing_is_raised_until_the_cool_down_is_over() -> None:
 
 def test_a_gain_smaller_than_its_fee_is_a_loss() -> None:
     """Realized less fees is what counts: breaking even costs the fee."""
-    house = House(caps(cooldown_after_loss_ms=HOUR_MS * 5), costs=Costs(half_spread_bps=D(0)))
+    house = House(
+        caps(cooldown_after_loss_ms=HOUR_MS * 5), costs=Costs(half_spread_bps=D(0), impact_bps_at_10pct=D(0))
+    )
     house.buy("1")
     house.step()
     assert passes(house.buy("1"))
     house.step()
     house.sell("1")
     house.step()
+    assert house.fills[-1].realized == 0
     assert set(reasons(house.buy("1"))) == {"cooldown_after_loss"}
 
 

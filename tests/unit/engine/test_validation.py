@@ -151,6 +151,7 @@ def test_a_resting_offer_does_not_keep_a_position_from_being_closed() -> None:
     house.step()
     passes(house.sell("2", limit_px="120", reduce_only=True))
     house.step()
+    passes(house.sell("2", limit_px="130", reduce_only=True))  # and one that is about to rest
     assert passes(house.close())
     house.step()
     assert (house.size(), house.orders) == (0, [])
