@@ -133,6 +133,23 @@ async def test_nothing_is_sent_when_it_could_not_be_written_down(
     assert venue.sent == [1, 2]
 
 
+async def test_the_latch_is_safe_though_there_is_nothing_to_send(database: Database, owner: UUID) -> None:
+    """All of the position is being closed already; the halt is written down all the same, at once."""
+    account, venue = uuid4(), Venue()
+    journal, _ = await CommittedJournal.open(database, owner, account)
+    engine = engine_of(venue, journal)
+    await engine.submit(buy("50"), ts=START, decision="d", index=0)
+    venue.open_bar(0)
+    venue.close_bar()
+    await engine.observe(START + HOUR_MS)
+    await engine.submit(ClosePosition("BTC"), ts=START + HOUR_MS, decision="e", index=0)
+    await engine.halt(START + HOUR_MS, D(9000))
+    assert venue.sent == [1, 2]
+    latch = (await reopened(database, owner, account))[-1]
+    assert isinstance(latch, HaltChanged)
+    assert (latch.phase, latch.equity, latch.level) == (HaltPhase.FLATTENING, 9000, 9000)
+
+
 async def test_the_book_is_what_was_written_down(database: Database, owner: UUID) -> None:
     """Orders, fills, protections, refusals, a halt with its way out: folded from the database it is the same book."""
     account, venue = uuid4(), Venue()
