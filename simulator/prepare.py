@@ -5,7 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from agent.run import Agent, trader_for
+from agent.baselines import Trader
+from agent.run import Agent
 from brokers.paper.replay import ReplayVenue
 from brokers.paper.venue import VenueState
 from db.connection import Connection
@@ -103,7 +104,9 @@ def _continue(saved: bytes, made_of: str, row: RunRow) -> Checkpoint:
     return found.at
 
 
-def replay_of(skill: Skill, spec: RunSpec, market: MarketData, begin: Checkpoint, made_of: str) -> Replay:
+def replay_of(
+    skill: Skill, spec: RunSpec, market: MarketData, trader: Trader, begin: Checkpoint, made_of: str
+) -> Replay:
     """Put the very parts together that a deployment has too: a broker, an engine, an agent.
 
     `made_of` names the run in the ids of its decisions and orders.
@@ -119,7 +122,6 @@ def replay_of(skill: Skill, spec: RunSpec, market: MarketData, begin: Checkpoint
         caps=tightest(skill.caps, spec.platform),
         state=begin.engine,
     )
-    trader = trader_for(skill, spec.seed)
     agent = Agent(skill, trader, market.history, engine, account, market.digest)
     point_ms = parse_interval(skill.market.interval)
     return Replay(market.tape, venue, agent, journal, Schedule.parse(skill.schedule), point_ms, begin)

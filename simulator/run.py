@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from agent.run import NoTrader
+from agent.run import NoTrader, trader_for
 from db.errors import DatabaseError
 from db.pool import Database
 from db.runs import (
@@ -176,7 +176,8 @@ async def _replay_all(
     database: Database, run: Prepared, timing: Timing, worker: str, progress: Progress, most_bars: int
 ) -> Checkpoint:
     """Replay to the end, saving about once a second; gives where it ended."""
-    replay = replay_of(run.skill, run.spec, run.market, run.start, run.made_of)
+    trader = trader_for(run.skill, run.spec.seed)
+    replay = replay_of(run.skill, run.spec, run.market, trader, run.start, run.made_of)
     total, end = run.market.tape.length, run.start
     bars = min(FIRST_BARS, most_bars)
     while not replay.is_done:

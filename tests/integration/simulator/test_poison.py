@@ -1,0 +1,241 @@
+"""The poison test: whatever is written over all that comes after an instant, nothing up to it changes.
+
+A trader calls every tool at every tick and lets what it read decide what it does, so that one byte of the future
+that leaked into one answer would change all that follows.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+import pytest
+
+from agent.tick import Tick
+from agent.tools import TOOLS, Arguments, GetBars, Tool, Toolbox
+from db.connection import Connection
+from db.news import NewsRow, copy_in_news, latest_news, search_news
+from db.pool import Database
+from domain.bars import Bar
+from domain.time import HOUR_MS, MINUTE_MS
+from simulator.data import load_market
+from simulator.prepare import beginning, replay_of
+from simulator.spec import RunSpec
+from skills import skill_md
+from tests.integration.simulator.samples import T0, keep_market, skill_text
+
+QUARTER_MS = 15 * MINUTE_MS
+HOURS = 72
+FROM = T0 + 24 * HOUR_MS
+SPEC = RunSpec(from_ts=FROM, to_ts=FROM + HOURS * HOUR_MS, cash=Decimal(5_000))
+FREE = msgspec.structs.replace(SPEC, costs="none")
+SKILL = skill_md.read(
+    skill_text(
+        market="{symbols: [BTC, ETH], interval: 1h, bars: 20, funding: true}",
+        risk="{max_leverage: 10, allow_short: true, daily_loss_pct: 99, max_drawdown_pct: 99,"
+        " max_actions_per_tick: 50, max_orders_per_hour: 1000, max_orders_per_day: 20000, price_band_pct: 50}",
+    )
+)
+INSTANTS = [FROM + hours * HOUR_MS for hours in (1, 30, HOURS - 2)]
+
+HEAD = "open = 0.123457, high = 987654.3, low = 0.123457, close = 55555.55"
+POISON = f"""
+update bars set {HEAD}, volume = 1e9 where available_at > $t;
+update mark_prices set {HEAD} where available_at > $t;
+update funding_rates set rate = 0.3 where available_at > $t;
+update news set title = 'BTC: absurd', body = 'moon' where available_at > $t;
+insert into bars (symbol, interval_ms, ts, available_at, open, high, low, close, volume, source)
+  select symbol, interval_ms, ts, $t + 1, 0.000001, 0.000003, 0.000001, 0.000002, 7, source
+  from bars where available_at <= $t;
+insert into mark_prices (symbol, interval_ms, ts, available_at, open, high, low, close, source)
+  select symbol, interval_ms, ts, $t + 1, 0.1, 0.3, 0.1, 0.2, source from mark_prices where available_at <= $t;
+insert into funding_rates (symbol, settled_at, ts, available_at, rate, source)
+  select symbol, settled_at, ts, $t + 1, 0.9, source from funding_rates where available_at <= $t;
+insert into news (source, id, published_at, available_at, title, symbols)
+  select source, 'absurd ' || id, published_at, $t + 1, title || ' absurd', symbols from news
+  where available_at <= $t
+"""
+"""All that was not known at $t becomes absurd, and all that was known gets an absurd version that is seen after it."""
+
+
+class Said(NamedTuple):
+    """One answer of one tool, or one snapshot, at an instant."""
+
+    ts: int
+    what: str
+    text: str
+
+
+class Curious:
+    """Calls every tool at every tick; a digest of all answers so far decides what it does."""
+
+    def __init__(self, tools: dict[str, Tool]) -> None:
+        self.said: list[Said] = []
+        self._names = list(tools)
+        self._box = Toolbox(self._names)
+        self._box._tools.update(tools)
+        self._digest = b""
+
+    async def decide(self, tick: Tick) -> None:
+        for name in self._names:
+            for arguments in CASES[name](tick, self._digest or b"\0\0\0\0"):
+                answer = await self._box.call(tick, name, msgspec.json.encode(arguments))
+                self.said.append(Said(tick.ts, name, answer.text))
+                self._digest = hashlib.sha256(self._digest + answer.text.encode()).digest()
+
+
+Case = Callable[[Tick, bytes], list[dict[str, Any]]]
+
+
+def last(tick: Tick, symbol: str) -> Bar:
+    return tick.bars(symbol).last(1)[0]
+
+
+def proposals(tick: Tick, dice: bytes) -> list[dict[str, Any]]:
+    """A market order, and a resting one with protections, both near the last close."""
+    side, other = ("buy", "sell") if dice[0] % 2 else ("sell", "buy")
+    px = last(tick, "ETH").close
+    below, above = (str((px * Decimal(share)).quantize(Decimal(1))) for share in ("0.99", "1.01"))
+    wanted: dict[str, Any] = {"symbol": "ETH", "side": other, "size": "0.5"}
+    wanted |= {"limit_px": below, "stop_px": str(px // 2), "take_profit_px": above} if other == "buy" else {}
+    return [{"symbol": "BTC", "side": side, "size": f"0.0{1 + dice[1] % 9}"}, wanted]
+
+
+CASES: dict[str, Case] = {
+    "get_bars": lambda tick, dice: [{"symbol": s, "count": 1000} for s in ("BTC", "ETH", "SOL")],
+    "get_portfolio": lambda tick, dice: [{}],
+    "get_orders": lambda tick, dice: [{}],
+    "get_funding": lambda tick, dice: [{"symbol": s, "count": 500} for s in ("BTC", "ETH")],
+    "propose_order": proposals,
+    "cancel_order": lambda tick, dice: [{"order": n} for n in list(tick.orders)[: dice[0] % 3]],
+    "set_protection": lambda tick, dice: [
+        {"symbol": "BTC", "stop_px": str(last(tick, "BTC").close * dice[0] // 128)}
+    ],
+    "close_position": lambda tick, dice: [{"symbol": s} for s in ("BTC", "ETH") if not dice[2] % 5],
+}
+"""What each tool is asked. A new tool needs its case here; until then the walk through the tools fails."""
+
+
+@pytest.fixture
+async def market(database: Database) -> None:
+    """Two symbols with hours to see, quarters to fill on, marks, funding, and a story an hour."""
+    for symbol in ("BTC", "ETH"):
+        await keep_market(database, symbol, hours=100)
+        await keep_market(database, symbol, hours=100, interval_ms=QUARTER_MS, marks=True, funding=False)
+    stories = [
+        NewsRow(
+            "wire", str(n), ts := T0 + n * HOUR_MS, None, ts, f"BTC {n}", "moves", None, ["BTC"], None, None
+        )
+        for n in range(100)
+    ]
+    async with database.as_worker() as connection:
+        await copy_in_news(connection, stories)
+
+
+@asynccontextmanager
+async def poisoned(admin: Connection, ts: int) -> AsyncIterator[None]:
+    """While this lasts, all data after an instant is absurd."""
+    transaction = admin.transaction()
+    await transaction.start()
+    await admin.execute(POISON.replace("$t", str(ts)))
+    yield
+    await transaction.rollback()
+
+
+async def replayed(admin: Connection, spec: RunSpec, tools: dict[str, Tool] | None = None) -> list[Said]:
+    """All that was answered and decided in a run, in order."""
+    data = await load_market(admin, SKILL, spec)
+    trader = Curious(TOOLS if tools is None else tools)
+    replay = replay_of(SKILL, spec, data, trader, beginning(spec), "the same name whatever the data")
+    stretch = await replay.run(10**9)
+    decisions = [
+        Said(
+            d.tick_ts, "decision", msgspec.json.encode(msgspec.structs.replace(d, context_digest="")).decode()
+        )
+        for d in stretch.decisions
+    ]
+    return [*trader.said, *decisions]
+
+
+def up_to(said: list[Said], ts: int) -> list[Said]:
+    return [one for one in said if one.ts <= ts]
+
+
+def test_every_tool_has_its_case() -> None:
+    """The registry is walked, so that a new tool can't be forgotten."""
+    assert CASES.keys() == TOOLS.keys()
+
+
+@pytest.mark.parametrize("spec", [SPEC, FREE], ids=["default costs", "no costs"])
+async def test_nothing_of_what_comes_later_is_known(market: None, admin: Connection, spec: RunSpec) -> None:
+    """Every answer of every tool and every snapshot up to an instant is the same to the byte; later ones are not."""
+    clean = await replayed(admin, spec)
+    assert {one.what for one in clean} == {*TOOLS, "decision"}
+    for ts in INSTANTS:
+        async with poisoned(admin, ts):
+            found = await replayed(admin, spec)
+        assert up_to(found, ts) == up_to(clean, ts)
+        assert found != clean
+
+
+async def test_hours_alone_keep_their_secret_too(market: None, admin: Connection) -> None:
+    """Where fills are made on the very bars that are seen, a later version of one changes no fill before it."""
+    await admin.execute(f"delete from bars where interval_ms = {QUARTER_MS}; delete from mark_prices")
+    clean = await replayed(admin, SPEC)
+    for ts in INSTANTS:
+        async with poisoned(admin, ts):
+            assert up_to(await replayed(admin, SPEC), ts) == up_to(clean, ts)
+
+
+async def test_news_is_as_it_was(market: None, admin: Connection) -> None:
+    """The newest stories and the best matches as of an instant, word for word."""
+
+    async def read(ts: int) -> list[list[NewsRow]]:
+        found = [
+            await latest_news(admin, ts, limit=50),
+            await search_news(admin, "BTC or absurd", ts, limit=50),
+        ]
+        assert all(len(rows) for rows in found)
+        return found
+
+    for ts in INSTANTS:
+        clean, later = await read(ts), await read(ts + 1)
+        async with poisoned(admin, ts):
+            assert await read(ts) == clean
+            assert await read(ts + 1) != later
+
+
+async def _open_candle(tick: Tick, asked: GetBars) -> Any:
+    bars = tick.bars(asked.symbol)
+    return str(bars._bars.bar(len(bars)).close)
+
+
+async def _corrected(tick: Tick, asked: GetBars) -> Any:
+    series = tick.past.history._bars[asked.symbol]
+    return float(series._rows["close"][series._rows["ts"] < tick.ts][-1])
+
+
+async def _next_rate(tick: Tick, asked: GetBars) -> Any:
+    rows = tick.past.history._funding[asked.symbol]
+    return float(rows["rate"][rows["settled_at"] > tick.ts][0])
+
+
+async def _number_of_zeros(tick: Tick, asked: GetBars) -> Any:
+    return str(tick.bars(asked.symbol)._bars.tick)
+
+
+@pytest.mark.parametrize("peek", [_open_candle, _corrected, _next_rate, _number_of_zeros])
+async def test_a_tool_that_peeks_is_caught(
+    market: None, admin: Connection, peek: Callable[[Tick, GetBars], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The candle that is open, a version that is seen tomorrow, the next rate, how finely later prices are kept."""
+    monkeypatch.setitem(CASES, "peek", lambda tick, dice: [{"symbol": "BTC"}])
+    takes: type[Arguments] = GetBars
+    tools = {**TOOLS, "peek": Tool("peek", takes, peek)}
+    spec, ts = msgspec.structs.replace(SPEC, to_ts=FROM + 12 * HOUR_MS), FROM + 6 * HOUR_MS
+
+    clean = await replayed(admin, spec, tools)
+    async with poisoned(admin, ts):
+        assert up_to(await replayed(admin, spec, tools), ts) != up_to(clean, ts)
