@@ -9,7 +9,7 @@ from brokers.paper.tape import Tape
 from brokers.paper.venue import VenueState
 from domain.account import Account
 from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder, SetProtection
-from domain.caps import LOOSEST, Caps
+from domain.caps import Caps
 from domain.ids import decision_id
 from domain.journal import Entry, HaltChanged, IntentRecorded
 from domain.orders import Fill, Order, Side
@@ -169,6 +169,3 @@ def passes(verdict: Verdict) -> bool:
     """Whether an action was approved; shows why not."""
     assert verdict.approved, verdict.refusals
     return True
-
-
-__all__ = ["LOOSEST", "START", "House", "calm", "caps", "flat", "passes", "proposal", "reasons", "tape_of"]

@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from brokers.paper.costs import Costs
-from domain.caps import StopGuard, tightest
+from domain.caps import LOOSEST, StopGuard, tightest
 from domain.orders import Side, Tif
 from domain.time import HOUR_MS, iso
 from engine.book import guarded_until, orders_within
-from tests.unit.brokers.samples import Row, flat, tape_of
-from tests.unit.engine.samples import LOOSEST, START, House, calm, caps, passes, proposal, reasons
+from tests.unit.brokers.samples import START, Row, flat, tape_of
+from tests.unit.engine.samples import House, calm, caps, passes, proposal, reasons
 
 D = Decimal
 

@@ -12,8 +12,8 @@ from domain.orders import OrderKind
 from engine.engine import EngineState
 from engine.flatten import WIDEST_BPS, band_bps
 from engine.watch import NEXT, HaltEvent, IllegalHalt, Watch, after
-from tests.unit.brokers.samples import Row, at_once, flat, tape_of
-from tests.unit.engine.samples import START, House, calm, caps, passes, reasons
+from tests.unit.brokers.samples import START, Row, at_once, flat, tape_of
+from tests.unit.engine.samples import House, calm, caps, passes, reasons
 
 D = Decimal
 DAY = 24

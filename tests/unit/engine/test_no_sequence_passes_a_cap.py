@@ -148,6 +148,7 @@ class Trading(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Whoever is on the way out gets there when the market lets them."""
         if hasattr(self, "house"):
+            TOTALS["hours"] += self.house.next
             self._hours(self.house.tape.length - 1 - self.house.next)
             assert self.auditor.phase.value != "flattening"
             self.the_book_is_the_fold_of_the_journal()
@@ -199,12 +200,13 @@ class Trading(RuleBasedStateMachine):
             self.auditor.hour()
 
 
-TOTALS = dict.fromkeys(("approved", "halts", "fills"), 0)
+TOTALS = dict.fromkeys(("hours", "approved", "halts", "fills"), 0)
 
 
 def test_no_sequence_of_actions_ever_passes_a_cap() -> None:
     """Thousands of steps; and enough of them came to something, so that there was something to pass."""
     run_state_machine_as_test(Trading, settings=SETTINGS)
+    assert TOTALS["hours"] > 10_000, TOTALS
     assert TOTALS["approved"] > 1000, TOTALS
-    assert TOTALS["fills"] > 500, TOTALS
+    assert TOTALS["fills"] > 1000, TOTALS
     assert TOTALS["halts"] > 20, TOTALS
