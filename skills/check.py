@@ -157,7 +157,7 @@ def _caps(skill: Skill) -> Findings:
         message = (
             f"is {plain(caps.max_slippage_bps)}, wider than price_band_pct {plain(caps.price_band_pct)} %"
         )
-        yield _warning(("risk", "max_slippage_bps"), f"{message}; every market order would be refused")
+        yield _warning(("risk", "max_slippage_bps"), f"{message}; market orders are bounded by the band")
     if caps.max_position_usd and caps.max_gross_usd and caps.max_position_usd > caps.max_gross_usd:
         message = f"never binds, because max_gross_usd is only {plain(caps.max_gross_usd)}"
         yield _warning(("risk", "max_position_usd"), message)

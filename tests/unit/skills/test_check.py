@@ -122,7 +122,7 @@ def test_a_model_without_a_prompt_is_an_error() -> None:
         (with_line("daily_loss_pct: 5", "daily_loss_pct: null"), "risk.daily_loss_pct is off; nothing halts"),
         (
             with_risk("max_slippage_bps: 501"),
-            "risk.max_slippage_bps is 501, wider than price_band_pct 5 %; every",
+            "risk.max_slippage_bps is 501, wider than price_band_pct 5 %; market orders are bounded by the band",
         ),
         (
             with_risk("max_position_usd: 500\n  max_gross_usd: 400"),
