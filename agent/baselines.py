@@ -61,7 +61,7 @@ class SmaCross:
         fast, slow = self._fast, self._slow
         for symbol in tick.skill.market.symbols:
             bars = tick.bars(symbol)
-            if len(bars) < slow:
+            if bars.count < slow:
                 continue
             lead = bars.close_sum(fast) * slow - bars.close_sum(slow) * fast
             if lead:

@@ -4,6 +4,7 @@ It is the same object in a simulation and live; what differs is handed in: the b
 time. One message is handled at a time, so each check sees every order before it.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from math import ceil
 
@@ -13,7 +14,7 @@ from brokers.base import Broker
 from domain.account import Position
 from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder, SetProtection
 from domain.caps import Caps
-from domain.events import OrderChanged
+from domain.events import OrderChanged, VenueEvent
 from domain.ids import client_order_id, decision_id
 from domain.journal import (
     ActionRefused,
@@ -199,8 +200,11 @@ class Engine:
 
     def absorb(self) -> dict[int, Refusal]:
         """Take in what happened at the venue; gives the orders it turned away, by number."""
+        return self._take_in(self._broker.drain())
+
+    def _take_in(self, events: Sequence[VenueEvent]) -> dict[int, Refusal]:
         turned_away: dict[int, Refusal] = {}
-        for event in self._broker.drain():
+        for event in events:
             self._note(event)
             if isinstance(event, OrderChanged) and event.order.state is OrderState.REJECTED:
                 turned_away[event.order.number] = refusal("venue", "an order it takes", event.order.reason)
@@ -210,7 +214,8 @@ class Engine:
 
     async def observe(self, ts: int) -> None:
         """Take the equity point of an instant: a new day's baseline, the peak, and the halt judged."""
-        self.absorb()
+        if events := self._broker.drain():
+            self._take_in(events)
         equity = self.equity = self._broker.equity()
         watch = self.state.watch
         if ts >= watch.day_ends:

@@ -18,6 +18,8 @@ from db.tape import Rows
 from domain.bars import Bar, Bars, FundingRates
 from domain.money import plain
 
+_FOREVER = 2**62
+
 
 class BarsView(msgspec.Struct, frozen=True):
     """The closed bars of one symbol as they were known at an instant.
@@ -63,9 +65,9 @@ class Series:
         if self._amendments:
             _columns(symbol, interval_ms, rows)  # so that none of the eras raises later
         self._era = -1
-        self._count = 0
         self._bars = Bars.empty(symbol, interval_ms)
-        self._opens: Sequence[int] = ()
+        self._opens: Sequence[int] = ()  # of the table, between one that is always past and one that never is
+        self._count = 1  # how many of them are past
         self._sums: Sequence[int] = (0,)
 
     def as_of(self, ts: int) -> BarsView:
@@ -74,7 +76,13 @@ class Series:
         era = bisect_right(amendments, ts) if amendments else 0
         if era != self._era:
             self._enter(era)
-        return BarsView(self._bars, self._closed_by(ts), self._sums)
+        opens, count, newest_open = self._opens, self._count, ts - self.interval_ms
+        if opens[count] <= newest_open:
+            count += 1  # as a rule one more bar has closed
+        if not opens[count - 1] <= newest_open < opens[count]:
+            count = bisect_right(opens, newest_open)
+        self._count = count
+        return BarsView(self._bars, count - 1, self._sums)
 
     def first(self) -> Bars:
         """The version of every bar that was seen first: what could be traded on when it happened."""
@@ -88,22 +96,9 @@ class Series:
         on_time = self._rows["available_at"] <= self._rows["ts"] + self.interval_ms
         known = _newest(self._rows[on_time | (self._rows["available_at"] <= seen_by)])
         self._bars = _columns(self.symbol, self.interval_ms, known)
-        self._opens = self._bars.ts.tolist()
+        self._opens = [-_FOREVER, *self._bars.ts.tolist(), _FOREVER]
         self._sums = list(accumulate(self._bars.close.tolist(), initial=0))
-        self._era, self._count = era, 0
-
-    def _closed_by(self, ts: int) -> int:
-        """How many bars of the table are closed: usually as many as before, or one more."""
-        opens, newest_open = self._opens, ts - self.interval_ms
-        count = self._count
-        if count < len(opens) and opens[count] <= newest_open:
-            count += 1
-            if count < len(opens) and opens[count] <= newest_open:
-                count = bisect_right(opens, newest_open)
-        elif count and opens[count - 1] > newest_open:
-            count = bisect_right(opens, newest_open)
-        self._count = count
-        return count
+        self._era, self._count = era, 1
 
 
 class History:

@@ -92,12 +92,13 @@ class Replay:
         due, every, equity, ticks = self._due, self._every, self._equity, self._ticks
         start_ts, interval_ms = self._tape.start_ts, self._tape.interval_ms
         last = min(self.index + most_bars, self._tape.length)
+        held = 0
         for index in range(self.index, last):
             ts = start_ts + index * interval_ms
             if due[index]:
                 decision = SHUT if engine.is_shut else await run_skill(agent, ts)
                 if decision is HELD:
-                    self._counts[_HOLD] += 1
+                    held += 1
                     ticks[-1] = ticks[-1] or _HOLD
                 else:
                     self._record(decision)
@@ -110,6 +111,7 @@ class Replay:
             if (index + 1) % every == 0:
                 equity.append(engine.equity)
                 ticks.append(0)
+        self._counts[_HOLD] += held
         self.index = last
         return self._take()
 

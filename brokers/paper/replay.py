@@ -128,7 +128,7 @@ class ReplayVenue(BarVenue):
         if self._place_on_path is not None:
             return super().equity()
         total = self._raw_usd
-        for held in self._exposed():
+        for held in self._exposures or self._exposed():
             total += held.usd_per_tick * (held.opens if self._at_open else held.closes)[self._index]
         return total
 
@@ -155,7 +155,7 @@ class ReplayVenue(BarVenue):
     def _look_ahead(self, index: int) -> bool:
         """Whether nothing can happen from this bar's open to its close. Errs on the side of walking it."""
         equity = room = self._raw_usd
-        for held in self._exposed():
+        for held in self._exposures or self._exposed():
             adverse = held.adverse[index]
             equity += held.usd_per_tick * adverse
             room += held.room_per_tick * adverse
