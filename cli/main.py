@@ -1,5 +1,6 @@
 """The `agentic` command. Its groups are named here and loaded when they are called, so that help is instant."""
 
+import gc
 import sys
 from contextvars import ContextVar
 from importlib import import_module
@@ -85,7 +86,10 @@ def _options(
 def main() -> None:
     """Run the command line and end the process: 0 done, 1 refused or failed, 2 wrong usage, 130 Ctrl-C."""
     sys.excepthook = _report
-    typer.main.get_command(app)(prog_name=PROGRAM)
+    try:
+        typer.main.get_command(app)(prog_name=PROGRAM)
+    finally:
+        gc.freeze()  # the process ends here: nothing is left that is worth looking for
 
 
 def _report(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
