@@ -1,5 +1,6 @@
 """`agentic sim`: run a Skill over history, and look at its results."""
 
+from asyncio import CancelledError
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -215,8 +216,12 @@ async def _resume(home: House, run: str, report: Path | None) -> "tuple[Finished
 async def _carry_out(home: House, run_id: Any, report: Path | None) -> "tuple[Finished, RunRow]":
     from control import runs
 
-    with progress("replaying", 1.0) as tell:
-        finished = await runs.carry_out(home.database, run_id, lambda done, total: tell(done / total))
+    try:
+        with progress("replaying", 1.0) as tell:
+            finished = await runs.carry_out(home.database, run_id, lambda done, total: tell(done / total))
+    except CancelledError:
+        say(f"stopped; `agentic sim resume {str(run_id)[-views.SHORT_ID :]}` goes on from where it was")
+        raise
     if report is not None:
         from simulator.report import render
 
