@@ -22,8 +22,17 @@ from tests.integration.simulator.samples import skill_text
 
 PATIENCE_S = 60.0
 SKILL = skill_text(model="baseline:random", model_params="{size: 0.05}")
-MARKET = tuple(
-    ["data", "synth", "--symbol", "BTC", "--interval", "1h", "--from", "2025-01-01", "--to", "2025-05-01"]
+MARKET = (
+    "data",
+    "synth",
+    "--symbol",
+    "BTC",
+    "--interval",
+    "1h",
+    "--from",
+    "2025-01-01",
+    "--to",
+    "2025-05-01",
 )
 RUN = ("sim", "run", "sample.md", "--json")
 STUCK = """
