@@ -78,6 +78,7 @@ def run(
     """Run SKILL over history, and show what came of it."""
     from control.runs import RunRequest
 
+    _see_that_it_can_be_written(report)
     request = RunRequest(from_ts, to_ts, cash, costs.value, funding is Switch.ON, seed, execution_interval)
     finished, row = in_house(lambda home: _ask_and_run(home, skill, request, report))
     _show(finished, row, report, as_json)
@@ -90,6 +91,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was stopped, from where it was."""
+    _see_that_it_can_be_written(report)
     finished, row = in_house(lambda home: _resume(home, run, report))
     _show(finished, row, report, as_json)
 
@@ -227,6 +229,13 @@ async def _carry_out(home: House, run_id: Any, report: Path | None) -> "tuple[Fi
 
         _write(report, render(finished.record, finished.metrics))
     return finished, await runs.find(home.database, home.user_id, str(run_id))
+
+
+def _see_that_it_can_be_written(report: Path | None) -> None:
+    """Find out before a long run, rather than after it, that there is no place for its report."""
+    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+        what = "is a folder" if report.is_dir() else f"can't be written: there is no folder {report.parent}"
+        raise typer.BadParameter(f"{report} {what}", param_hint="--report")
 
 
 def _write(path: Path, html: str) -> None:

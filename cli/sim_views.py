@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 from domain.time import DAY_MS, iso
 
 if TYPE_CHECKING:
+    from rich.console import Group, JustifyMethod
     from rich.table import Table
 
     from db.runs import RunRow
 
 SHORT_ID = 8
 """How many of an id's last characters name a run; the first ones are the time, and alike."""
+
+LISTED = ("Run", "Skill", "From", "To", "Result", "Hold", "Sharpe", "Drop", "Trades")
+
+MADE_UP = "*"
+MADE_UP_NOTE = f"{MADE_UP} on made-up data"
 
 FIGURES = (
     ("Total return", "total_return", "percent"),
@@ -41,76 +47,115 @@ COUNTS = (
 """The figures that a run has alone."""
 
 
-def result(row: "RunRow") -> "Table | str":
+RESUMABLE = ("interrupted", "failed", "cancelled")
+
+
+def result(row: "RunRow") -> "Group | str":
     """A finished run: its figures beside those of buying and holding, and of staying flat."""
-    from rich.table import Table
+    from rich.console import Group
 
     if row.metrics is None:
-        return f"run {row.id} is {row.status}{f': {row.error}' if row.error else ''}"
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(heading(row), min_width=30)
+        why = f": {row.error}" if row.error else ""
+        how = f"\n`agentic sim resume {short(row)}` goes on with it" if row.status in RESUMABLE else ""
+        return f"run {row.id} is {status(row)}{why}{how}"
+    table = _table()
+    table.add_column("", no_wrap=True, min_width=22)
+    for name in ("Skill", "Buy and hold", "Stay flat"):
+        table.add_column(name, justify="right", no_wrap=True)
     beside = row.metrics["baselines"]
     columns = [row.metrics, beside["buy-and-hold"], beside["flat"]]
-    for name in (f"{row.skill_name}@{row.skill_number}", "buy and hold", "stay flat"):
-        table.add_column(name, justify="right")
     for label, key, form in FIGURES:
         table.add_row(label, *(figure(column[key], form) for column in columns))
     table.add_section()
     for label, key, form in COUNTS:
         table.add_row(label, figure(row.metrics[key], form))
     for cap, count in row.metrics["refusals"].items():
-        table.add_row(f"  refused by {cap}", f"{count:,}")
-    return table
+        table.add_row(f"  by {cap}", f"{count:,}")
+    return Group(heading(row), table)
 
 
-def listing(rows: "Sequence[RunRow]") -> "Table | str":
-    """Runs, newest first."""
-    from rich.table import Table
+def listing(rows: "Sequence[RunRow]") -> "Group | Table | str":
+    """Runs, newest first; where one has no result, its status stands instead."""
+    from rich.console import Group
 
     if not rows:
         return "There are no runs yet. Start one: agentic sim run SKILL"
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("Run", "Skill", "From", "To", "Status"):
-        table.add_column(name, no_wrap=True)
-    for name in ("Return", "Hold", "Sharpe", "Drawdown", "Trades"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        found = row.metrics or {}
-        hold = (found.get("baselines") or {}).get("buy-and-hold", {})
-        table.add_row(
-            str(row.id)[-SHORT_ID:],
+    lines = [
+        [
+            short(row),
             f"{row.skill_name}@{row.skill_number}",
-            instant(row.config["from_ts"]),
-            instant(row.config["to_ts"]),
-            status(row),
-            *(figure(found.get(key), form) if found else "" for key, form in (("total_return", "percent"),)),
-            figure(hold.get("total_return"), "percent") if found else "",
-            figure(found.get("sharpe"), "number") if found else "",
-            figure(found.get("max_drawdown"), "percent") if found else "",
-            figure(found.get("trades"), "count") if found else "",
-        )
-    return table
+            instant(row.config["from_ts"])[:10],
+            instant(row.config["to_ts"])[:10],
+            *_outcome(row),
+        ]
+        for row in rows
+    ]
+    table = _table()
+    for number, name in enumerate(LISTED):
+        is_name = name == "Skill"  # where it is narrow, names take several lines
+        width = None if is_name else max(len(line[number]) for line in lines)
+        justify: JustifyMethod = "left" if number < LISTED.index("Result") else "right"
+        table.add_column(name, justify=justify, no_wrap=not is_name, min_width=width, overflow="fold")
+    for line in lines:
+        table.add_row(*line)
+    return Group(table, MADE_UP_NOTE) if any(is_made_up(row) for row in rows) else table
+
+
+def _outcome(row: "RunRow") -> list[str]:
+    """Return, the return of holding, Sharpe, the largest drawdown, trades; or how far a run came."""
+    found = row.metrics
+    if found is None:
+        return [status(row), "", "", "", ""]
+    hold = found["baselines"]["buy-and-hold"]["total_return"]
+    return [
+        figure(found["total_return"], "rough") + (MADE_UP if is_made_up(row) else ""),
+        figure(hold, "rough"),
+        figure(found["sharpe"], "number"),
+        figure(found["max_drawdown"], "rough"),
+        figure(found["trades"], "count"),
+    ]
 
 
 def comparison(rows: "Sequence[RunRow]") -> "Table":
     """Finished runs side by side, a column each."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
+    table = _table()
+    table.add_column("", no_wrap=True)
     for row in rows:
-        table.add_column(f"{row.skill_name}@{row.skill_number}\n{str(row.id)[-SHORT_ID:]}", justify="right")
+        table.add_column(f"{row.skill_name}@{row.skill_number}\n{short(row)}", justify="right")
     for label, key in (("From", "from_ts"), ("To", "to_ts")):
         table.add_row(label, *(instant(row.config[key]) for row in rows))
+    if any(is_made_up(row) for row in rows):
+        table.add_row("Data", *("made up" if is_made_up(row) else "recorded" for row in rows))
     for label, key, form in (*FIGURES, *COUNTS):
         table.add_row(label, *(figure((row.metrics or {}).get(key), form) for row in rows))
     return table
 
 
 def heading(row: "RunRow") -> str:
-    """What a run was about: its symbols and its period."""
-    symbols = ", ".join(row.manifest["skill"]["market"]["symbols"]) if row.manifest else row.skill_name
-    return f"{symbols}, {instant(row.config['from_ts'])} to {instant(row.config['to_ts'])}"
+    """What a run was about: its Skill, its symbols, its period, and whether the data were made up."""
+    parts = [f"{row.skill_name}@{row.skill_number}"]
+    if row.manifest:
+        parts.append(", ".join(row.manifest["skill"]["market"]["symbols"]))
+    parts.append(f"{instant(row.config['from_ts'])} to {instant(row.config['to_ts'])}")
+    if is_made_up(row):
+        parts.append("made-up data")
+    return " · ".join(parts)
+
+
+def is_made_up(row: "RunRow") -> bool:
+    """Whether a run was made on made-up data."""
+    return any(series["synthetic"] for series in (row.manifest or {}).get("data", ()))
+
+
+def short(row: "RunRow") -> str:
+    """The end of a run's id, by which it can be named."""
+    return str(row.id)[-SHORT_ID:]
+
+
+def _table() -> "Table":
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, collapse_padding=True, header_style="dim")
 
 
 def instant(ts: int) -> str:
@@ -124,9 +169,15 @@ def status(row: "RunRow") -> str:
 
 
 def figure(value: Any, form: str) -> str:
-    """A figure as people read it: a change in percent has its sign, a share has none, what is undefined is a dash."""
+    """A figure as people read it: a change has its sign, a share has none, what is undefined is a dash."""
     if value is None:
         return "–"
     number = Decimal(str(value))
-    forms = {"percent": f"{number * 100:+,.2f}%", "share": f"{number * 100:,.2f}%", "count": f"{number:,.0f}"}
-    return forms.get(form, f"{number:,.2f}").replace("-", "−").replace("+0.00%", "0.00%")
+    forms = {
+        "percent": f"{number * 100:+,.2f}%",
+        "rough": f"{number * 100:+,.1f}%",
+        "share": f"{number * 100:,.2f}%",
+        "count": f"{number:,.0f}",
+    }
+    text = forms.get(form, f"{number:,.2f}")
+    return (text if text.strip("+-0.%") else text.lstrip("+-")).replace("-", "−")

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 
 from db.runs import RunRow
+from domain.events import FundingPaid
 from domain.money import plain
+from domain.orders import Fill
 from domain.time import iso
 from simulator.metrics import compute
 from simulator.record import RunRecord
@@ -29,9 +31,9 @@ def export_run(record: RunRecord, row: RunRow, folder: Path) -> list[Path]:
     written = [
         _write_csv(folder / "equity.csv", _equity(record)),
         _write_parquet(folder / "equity.parquet", record),
-        _write_csv(folder / "fills.csv", _structs(record.fills)),
-        _write_csv(folder / "funding.csv", _structs(record.funding)),
-        _write_csv(folder / "trades.csv", _structs(made, without=("decisions", "fills"))),
+        _write_csv(folder / "fills.csv", _structs(Fill, record.fills)),
+        _write_csv(folder / "funding.csv", _structs(FundingPaid, record.funding)),
+        _write_csv(folder / "trades.csv", _structs(Trade, made, without=("decisions", "fills"))),
         _write_json(
             folder / "run.json", {"metrics": row.metrics, "digests": row.digests, "manifest": row.manifest}
         ),
@@ -51,10 +53,10 @@ def _equity(record: RunRecord) -> Table:
     return names, [list(point) for point in zip(*columns, strict=True)]
 
 
-def _structs(rows: "Sequence[msgspec.Struct] | Sequence[Trade]", without: Sequence[str] = ()) -> Table:
-    if not rows:
-        return [], []
-    names = [name for name in rows[0].__struct_fields__ if name not in without]
+def _structs(
+    kind: type[msgspec.Struct], rows: Sequence[msgspec.Struct], without: Sequence[str] = ()
+) -> Table:
+    names = [name for name in kind.__struct_fields__ if name not in without]
     return names, [[_cell(name, getattr(row, name)) for name in names] for row in rows]
 
 
@@ -69,7 +71,7 @@ def _write_csv(path: Path, table: Table) -> Path:
     names, rows = table
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([names] if names else [])
+        writer.writerow(names)
         writer.writerows(_safe(rows))
     return path
 
