@@ -273,6 +273,7 @@ def _document(row: "RunRow") -> dict[str, Any]:
         "from": iso(row.config["from_ts"]),
         "to": iso(row.config["to_ts"]),
         "config": config,
+        "synthetic": views.is_made_up(row),
         "progress": row.progress,
         "error": row.error,
         "metrics": row.metrics,

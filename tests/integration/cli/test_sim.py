@@ -241,6 +241,7 @@ def test_made_up_data_is_labelled_wherever_a_run_is_shown(
     ran = agentic("sim", "run", "eth.md")
     assert ran.stdout.splitlines()[0] == "sample@1 · ETH · 2025-01-01 to 2025-01-09 08:00 · made-up data"
     sim("run", "sample.md")
+    assert [row["synthetic"] for row in sim("list")] == [False, True]
     (first, second) = (row["run_id"] for row in sim("list"))
     compared = agentic("sim", "compare", first, second).stdout.splitlines()
     assert compared[4].split() == ["Data", "recorded", "made", "up"]

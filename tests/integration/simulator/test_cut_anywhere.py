@@ -1,5 +1,6 @@
 """A run that is cut and goes on elsewhere, from bytes, leads to what an uninterrupted one leads to."""
 
+import asyncio
 import hashlib
 from decimal import Decimal
 from uuid import UUID
@@ -56,14 +57,15 @@ class Busy:
         away = px * (1 - side.sign * D(dice[1] + 1) / 20_000)
         stop, profit = (px * (1 - side.sign * D(part) / 1000) for part in (3, -6))
         own = [order.number for order in tick.orders.values() if order.symbol == symbol]
-        return {
+        actions: dict[int, list[Action]] = {
             0: [ProposeOrder(symbol, side, size, stop_px=stop, take_profit_px=profit)],
             1: [ProposeOrder(symbol, side, size, limit_px=away)],
             2: [ProposeOrder(symbol, side, size, limit_px=away, stop_px=away - side.sign * px / 100)],
             3: [CancelOrder(number) for number in own[:2]],
             4: [ClosePosition(symbol)],
             5: [SetProtection(symbol, stop_px=px * (1 - side.sign * D("0.004")))],
-        }.get(dice[2] % 8, [])
+        }
+        return actions.get(dice[2] % 8, [])
 
 
 @pytest.fixture
@@ -208,6 +210,29 @@ async def test_a_run_whose_process_died_is_taken_at_once(database: Database, own
     async with database.as_worker() as connection:
         assert await claim_run(connection, "the dead one", run_id)
     assert (await carry_out(database, run_id)).digests["ledger"]
+
+
+@pytest.mark.parametrize(("way", "line"), [("cancel", "it is cancelled"), ("delete", "was deleted")])
+async def test_a_run_that_is_called_off_stops(
+    database: Database, admin: Connection, owner: UUID, way: str, line: str
+) -> None:
+    """From another terminal, in the middle: the process that carries it out says so in one line, and ends."""
+    await keep_market(database)
+    run_id = await ask(database, owner, RANDOM)
+    begun = asyncio.Event()
+
+    async def call_off() -> None:
+        await begun.wait()
+        await getattr(runs, way)(database, owner, run_id)
+
+    calling = asyncio.create_task(call_off())
+    with pytest.raises(RunLost, match=line):
+        await execute(database, run_id, "worker", lambda done, total: begun.set(), most_bars=1)
+    await calling
+    found = await admin.fetch("select status, progress < 1 as is_part from sim_runs")
+    assert [tuple(row) for row in found] == ([("cancelled", True)] if way == "cancel" else [])
+    counts = await admin.fetchval("select count(*) from journal_entries")
+    assert bool(counts) is (way == "cancel")
 
 
 async def test_a_run_that_is_done_is_done(database: Database, owner: UUID) -> None:

@@ -157,7 +157,7 @@ async def test_a_range_must_lie_within_the_bars(database: Database, owner: UUID)
     await keep_market(database, hours=48)
     reach = "the 1h bars of BTC reach from 2025-01-01T00:00:00Z to 2025-01-03T00:00:00Z, not from "
     day = {"from_ts": T0, "to_ts": T0 + DAY_MS}
-    for request, line in [
+    cases: list[tuple[dict[str, Any], str]] = [
         (
             {"from_ts": T0 - HOUR_MS, "to_ts": T0 + DAY_MS},
             reach + "2024-12-31T23:00:00Z to 2025-01-02T00:00:00Z",
@@ -173,7 +173,8 @@ async def test_a_range_must_lie_within_the_bars(database: Database, owner: UUID)
             "--from 2025-01-01T00:00:00.001Z is not the open of a 1h bar; use a multiple",
         ),
         ({**day, "to_ts": T0 + 90 * MINUTE_MS}, "--to 2025-01-01T01:30:00Z is not the open of a 1h bar"),
-    ]:
+    ]
+    for request, line in cases:
         assert (await refused(database, owner, **request)).startswith(line)
 
 

@@ -19,6 +19,7 @@ from db.connection import Connection
 from db.news import NewsRow, copy_in_news, latest_news, search_news
 from db.pool import Database
 from domain.bars import Bar
+from domain.journal import Entry
 from domain.time import HOUR_MS, MINUTE_MS
 from simulator.data import load_market
 from simulator.prepare import beginning, replay_of
@@ -66,6 +67,13 @@ class Said(NamedTuple):
     ts: int
     what: str
     text: str
+
+
+class Run(NamedTuple):
+    """All that a run said, and the entries of its journal, which are compared by value."""
+
+    said: list[Said]
+    entries: list[Entry]
 
 
 class Curious:
@@ -144,8 +152,8 @@ async def poisoned(admin: Connection, ts: int) -> AsyncIterator[None]:
     await transaction.rollback()
 
 
-async def replayed(admin: Connection, spec: RunSpec, tools: dict[str, Tool] | None = None) -> list[Said]:
-    """All that was answered and decided in a run, in order."""
+async def replayed(admin: Connection, spec: RunSpec, tools: dict[str, Tool] | None = None) -> Run:
+    """All that was answered, decided and written down in a run."""
     data = await load_market(admin, SKILL, spec)
     trader = Curious(TOOLS if tools is None else tools)
     replay = replay_of(SKILL, spec, data, trader, beginning(spec), "the same name whatever the data")
@@ -156,11 +164,12 @@ async def replayed(admin: Connection, spec: RunSpec, tools: dict[str, Tool] | No
         )
         for d in stretch.decisions
     ]
-    return [*trader.said, *decisions]
+    return Run([*trader.said, *decisions], [entry for entry, _ in stretch.entries])
 
 
-def up_to(said: list[Said], ts: int) -> list[Said]:
-    return [one for one in said if one.ts <= ts]
+def up_to(run: Run, ts: int) -> Run:
+    """What was said up to an instant, and what had happened before it: at it, bars open that nobody knows."""
+    return Run([one for one in run.said if one.ts <= ts], [entry for entry in run.entries if entry.ts < ts])
 
 
 def test_every_tool_has_its_case() -> None:
@@ -172,7 +181,7 @@ def test_every_tool_has_its_case() -> None:
 async def test_nothing_of_what_comes_later_is_known(market: None, admin: Connection, spec: RunSpec) -> None:
     """Every answer of every tool and every snapshot up to an instant is the same to the byte; later ones are not."""
     clean = await replayed(admin, spec)
-    assert {one.what for one in clean} == {*TOOLS, "decision"}
+    assert {one.what for one in clean.said} == {*TOOLS, "decision"}
     for ts in INSTANTS:
         async with poisoned(admin, ts):
             found = await replayed(admin, spec)

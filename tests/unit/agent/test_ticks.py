@@ -98,7 +98,7 @@ def test_sma_cross_trades_the_difference_to_its_target(
 def test_random_decides_by_seed_and_instant_alone() -> None:
     """The same seed does the same again; other seeds do otherwise; all three things happen."""
     of, history = skill("random", "{size: 0.5}"), past(1)
-    tosses = []
+    tosses: list[list[list[str]]] = []
     for seed in (1, 1, 2):
         desk = Desk(of, history, seed=seed)
         tosses.append([])
