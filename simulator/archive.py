@@ -125,13 +125,17 @@ def _halts(entries: Sequence[Entry]) -> list[str]:
     begun = [e for e in entries if isinstance(e, HaltChanged) and e.phase is HaltPhase.FLATTENING]
     if not begun:
         return []
-    first, last = begun[0], next(e for e in reversed(entries) if isinstance(e, HaltChanged))
+    ended = next(entry for entry in reversed(entries) if isinstance(entry, HaltChanged))
     times = "once" if len(begun) == 1 else f"{len(begun)} times"
-    still = "" if last.phase is HaltPhase.ACTIVE else " It was still halted at the end."
-    return [
-        f"The engine halted the account {times}. First on {iso(first.ts)}, when equity of "
-        f"{first.equity:.2f} USD met the level that {first.cause} sets, {first.level:.2f}.{still}"
-    ]
+    told = [_halt("First", begun[0])] if len(begun) > 1 else []
+    told.append(_halt("Last" if told else "That was", begun[-1]))
+    if ended.phase is not HaltPhase.ACTIVE:
+        told.append("It never traded again.")
+    return [f"The engine halted the account {times}. {' '.join(told)}"]
+
+
+def _halt(when: str, halt: HaltChanged) -> str:
+    return f"{when} on {iso(halt.ts)} at {halt.equity:,.2f} USD, by {halt.cause}."
 
 
 def _orders(entries: Iterable[Entry]) -> Iterable[Order]:

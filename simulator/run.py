@@ -157,7 +157,8 @@ async def rebuild(database: Database, row: RunRow) -> RunRecord:
         ticks,
         refusals,
     )
-    return msgspec.structs.replace(record, warnings=tuple(row.warnings))
+    ledger = (row.digests or {})["ledger"]
+    return msgspec.structs.replace(record, warnings=tuple(row.warnings), ledger_digest=ledger)
 
 
 @contextmanager
@@ -214,10 +215,11 @@ async def _finish(
         {OUTCOMES[outcome]: count for outcome, count in sorted(end.ticks.items())},
         dict(sorted(end.refusals.items())),
     )
+    record = msgspec.structs.replace(record, ledger_digest=end.link.hex())
     metrics = compute(record)
     digests = {
         "manifest": run.made_of,
-        "ledger": end.link.hex(),
+        "ledger": record.ledger_digest,
         "report": report_digest(record, metrics),
     }
     figures = as_dict(metrics)
