@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import pty
 import shutil
 import signal
 import tempfile
@@ -74,14 +75,16 @@ class Agentic:
         self._environment = kept | environment
         (folder / "sample.md").write_text(SKILL)
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def start(
+        self, *arguments: str, stderr: int = asyncio.subprocess.PIPE
+    ) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             COMMAND,
             *arguments,
             cwd=self._folder,
             env=self._environment,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=stderr,
         )
 
     async def done(self, *arguments: str) -> Any:
@@ -201,3 +204,23 @@ async def test_another_machines_settings_change_nothing(database_url: str, tmp_p
         await agentic.done(*MARKET)
         digests.append((await agentic.done(*RUN[:-1]))["digests"])
     assert digests[0] == digests[1]
+
+
+async def test_progress_is_shown_on_a_terminal(database_url: str, tmp_path: Path) -> None:
+    """On stderr alone: the document on stdout stays whole."""
+    agentic = Agentic(tmp_path, AGENTIC_HOME=str(tmp_path / "home"), DATABASE_URL=database_url, TERM="xterm")
+    await agentic.done(*MARKET)
+    ours, theirs = pty.openpty()
+    process = await agentic.start(*RUN, stderr=theirs)
+    os.close(theirs)
+    assert process.stdout is not None
+    seen = b""
+    with suppress(OSError):  # how the terminal's end is told when nobody writes to it any more
+        while piece := await asyncio.to_thread(os.read, ours, 65_536):
+            seen += piece
+    os.close(ours)
+
+    assert json.loads(await process.stdout.read())["status"] == "done"
+    assert await process.wait() == 0
+    assert b"replaying" in seen
+    assert b"100%" in seen
