@@ -174,6 +174,22 @@ async def spread(
     return row[0], row[1]
 
 
+async def back(connection: Connection, tape: Tape, symbol: str, interval_ms: int, ts: int, count: int) -> int:
+    """Go back over the newest `count` rows of a symbol's series that were known at `ts`: where the first of them is.
+
+    Holes are passed over. Gives `ts` itself where there is none.
+    """
+    first = await connection.fetchval(
+        f"select min({tape.at}) from (select distinct {tape.at} from {tape.table} where symbol = $1"
+        f" and interval_ms = $2 and {tape.at} < $3 and available_at <= $3 order by {tape.at} desc limit $4) newest",
+        symbol,
+        interval_ms,
+        ts,
+        count,
+    )
+    return ts if first is None else int(first)
+
+
 async def another_source(
     connection: Connection, tape: Tape, scope: Sequence[object], source: str
 ) -> str | None:

@@ -21,40 +21,51 @@ from domain.money import plain
 _FOREVER = 2**62
 
 
+ALL = 2**62
+"""No bound on how far back can be seen, as a number of bars or of milliseconds."""
+
+
 class BarsView(msgspec.Struct, frozen=True):
     """The closed bars of one symbol as they were known at an instant.
 
-    They are the first `count` rows of a table that goes on: what lies behind them is nobody's to see.
+    They end at row `count` of a table that goes on: what lies behind is nobody's to see, nor what lies more than
+    `most` bars back.
     """
 
     _bars: Bars
     count: int
     _sums: Sequence[int]
+    most: int
 
     def __len__(self) -> int:
-        return self.count
+        return min(self.count, self.most)
 
     def close_sum(self, length: int) -> int:
         """The sum of the last `length` closes, in ticks. Exact; the caller sees to it that there are so many."""
         return self._sums[self.count] - self._sums[self.count - length]
 
     def last(self, count: int) -> list[Bar]:
-        """The newest bars, at most `count` of them, oldest first.
+        """The newest bars, at most `count` of those there are, oldest first.
 
         Their decimals have no trailing zeros: how finely the series is kept depends on prices that come later.
         """
-        return [_canonical(self._bars.bar(index)) for index in range(max(0, self.count - count), self.count)]
+        return [
+            _canonical(self._bars.bar(index))
+            for index in range(self.count - min(count, len(self)), self.count)
+        ]
 
 
 class Series:
     """One symbol's bars of one interval, with every version of each.
 
-    `rows` (dtype `db.market.BAR`) are sorted by `ts` and then `available_at`. `late` counts bars that were first
+    `rows` (dtype `db.market.BAR`) are sorted by `ts` and then `available_at`. A view looks back over `most` bars, so
+    that what is seen at an instant does not depend on when the series begins. `late` counts bars that were first
     seen after their close, `revisions` later versions. Raises ValueError when a price can't be kept exactly.
     """
 
-    def __init__(self, symbol: str, interval_ms: int, rows: Rows) -> None:
+    def __init__(self, symbol: str, interval_ms: int, rows: Rows, most: int = ALL) -> None:
         self.symbol = symbol
+        self.most = most
         self.interval_ms = interval_ms
         self._rows = rows
         is_first = _is_first(rows["ts"])
@@ -82,7 +93,7 @@ class Series:
         if not opens[count - 1] <= newest_open < opens[count]:
             count = bisect_right(opens, newest_open)
         self._count = count
-        return BarsView(self._bars, count - 1, self._sums)
+        return BarsView(self._bars, count - 1, self._sums, self.most)
 
     def first(self) -> Bars:
         """The version of every bar that was seen first: what could be traded on when it happened."""
@@ -102,11 +113,12 @@ class Series:
 
 
 class History:
-    """What a Skill can know of its market: bars of one interval, and funding, by symbol."""
+    """What a Skill can know of its market: bars of one interval, and the funding of `back_ms`, by symbol."""
 
-    def __init__(self, bars: dict[str, Series], funding: dict[str, Rows]) -> None:
+    def __init__(self, bars: dict[str, Series], funding: dict[str, Rows], back_ms: int = ALL) -> None:
         self._bars = bars
         self._funding = funding
+        self._back_ms = back_ms
 
     def as_of(self, ts: int) -> "Past":
         """The past as it was known at `ts`, UTC ms."""
@@ -128,7 +140,8 @@ class Past(msgspec.Struct, frozen=True):
         rows = self.history._funding.get(symbol)
         if rows is None:
             return []
-        known = newest_rates(rows[rows["available_at"] <= self.ts])[-count:]
+        since = self.ts - self.history._back_ms
+        known = newest_rates(rows[(rows["available_at"] <= self.ts) & (rows["settled_at"] > since)])[-count:]
         return list(zip(known["settled_at"].tolist(), known["rate"].tolist(), strict=True))
 
 

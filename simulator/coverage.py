@@ -1,7 +1,7 @@
 """Whether the market's data covers a run, and which bars its fills are made on."""
 
 from db.connection import Connection
-from db.market import BARS
+from db.market import BARS, load_bars
 from db.tape import Ends, ends, spread
 from domain.time import INTERVALS_MS, format_interval, iso, parse_interval
 from simulator.spec import RunSpec, SimulationError
@@ -31,6 +31,11 @@ async def check_market(connection: Connection, skill: Skill, spec: RunSpec) -> i
     _check_range(spec, market_ms)
     for symbol in skill.market.symbols:
         _check_coverage(symbol, market_ms, await _ends_of(connection, symbol, market_ms), spec)
+        if not len(await load_bars(connection, symbol, market_ms, spec.from_ts, spec.from_ts + market_ms)):
+            raise SimulationError(
+                f"there is no {skill.market.interval} bar of {symbol} at {iso(spec.from_ts)}, where the run would "
+                "begin; choose another --from, or import what is missing"
+            )
     return await _execution_interval(connection, skill, spec)
 
 

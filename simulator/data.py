@@ -12,7 +12,7 @@ from brokers.paper.tape import Tape, build_tape
 from db.connection import Connection
 from db.made_up import SYNTHETIC
 from db.market import BARS, FUNDING_RATES, MARKS, load_bars, load_funding, load_marks
-from db.tape import Rows, ends
+from db.tape import Rows, back, ends
 from domain.bars import Bars
 from domain.instruments import Instrument
 from domain.time import HOUR_MS, INTERVALS_MS, format_interval, iso, parse_interval
@@ -20,7 +20,7 @@ from market.history import History, Series, first_bars, first_rates
 from market.instruments import kept_instruments
 from simulator.coverage import check_market, covers
 from simulator.spec import RunSpec, SimulationError
-from skills.skill import Skill
+from skills.skill import Market, Skill
 
 MOST_GAPS_KEPT = 50
 LONGEST_FUNDING_MS = 8 * HOUR_MS
@@ -64,7 +64,7 @@ async def load_market(connection: Connection, skill: Skill, spec: RunSpec) -> Ma
         }
     except ValueError as error:
         raise SimulationError(f"{error}; look at what was imported") from error
-    return _assemble(spec, loaded, await kept_instruments(connection), execution_ms, skill.market.funding)
+    return _assemble(spec, loaded, await kept_instruments(connection), execution_ms, skill.market)
 
 
 async def _load_symbol(
@@ -72,9 +72,9 @@ async def _load_symbol(
 ) -> _Symbol:
     """Load one symbol's series. Raises ValueError where prices can't be kept exactly."""
     market_ms = parse_interval(skill.market.interval)
-    before = spec.from_ts - skill.market.bars * market_ms
-    rows = await load_bars(connection, symbol, market_ms, before, spec.to_ts)
-    seen = Series(symbol, market_ms, rows)
+    since = await back(connection, BARS, symbol, market_ms, spec.from_ts, skill.market.bars)
+    rows = await load_bars(connection, symbol, market_ms, since, spec.to_ts)
+    seen = Series(symbol, market_ms, rows, skill.market.bars)
     trades = seen.first().between(spec.from_ts, spec.to_ts)
     entries = [await _entry(connection, BARS, "bars", symbol, market_ms, rows, _holes(trades, spec))]
     if execution_ms != market_ms:
@@ -85,6 +85,7 @@ async def _load_symbol(
     marks = await _marks(connection, symbol, spec, execution_ms)
     if marks is not None:
         entries.append(await _entry(connection, MARKS, "marks", symbol, marks[0], marks[1], []))
+    before = spec.from_ts - skill.market.bars * market_ms
     settled = await load_funding(connection, symbol, before, spec.to_ts + 1)
     if len(settled):
         entries.append(await _entry(connection, FUNDING_RATES, "funding", symbol, None, settled, []))
@@ -155,7 +156,7 @@ def _assemble(
     loaded: dict[str, _Symbol],
     instruments: dict[str, Instrument],
     execution_ms: int,
-    sees_funding: bool,
+    shown: Market,
 ) -> MarketData:
     rates = (
         {symbol: first_rates(symbol, one.funding) for symbol, one in loaded.items()} if spec.funding else {}
@@ -167,10 +168,14 @@ def _assemble(
         )
     except ValueError as error:
         raise SimulationError(f"{error}; choose another range, or import what is missing") from error
-    known = {symbol: one.funding for symbol, one in loaded.items()} if sees_funding else {}
+    known = {symbol: one.funding for symbol, one in loaded.items()} if shown.funding else {}
     return MarketData(
         tape=tape,
-        history=History({symbol: one.seen for symbol, one in loaded.items()}, known),
+        history=History(
+            {symbol: one.seen for symbol, one in loaded.items()},
+            known,
+            shown.bars * parse_interval(shown.interval),
+        ),
         prices={symbol: one.seen.first().between(spec.from_ts, spec.to_ts) for symbol, one in loaded.items()},
         instruments={symbol: instruments[symbol] for symbol in loaded},
         description={

@@ -225,10 +225,10 @@ async def test_a_hole_that_goes_on_behind_the_end_is_told(database: Database) ->
 async def test_a_run_must_begin_with_a_bar(database: Database, owner: UUID) -> None:
     """A hole at the very start has no price to begin with."""
     await keep_market(database, hours=100, without=range(20, 30))
-    run_id = await ask(database, owner, from_ts=T0 + DAY_MS, to_ts=T0 + 2 * DAY_MS)
-    with pytest.raises(SimulationError, match="there is no bar at 2025-01-02T00:00:00Z"):
-        await carry_out(database, run_id)
-    assert (await row_of(database, owner, run_id)).status == "failed"
+    line = await refused(database, owner, from_ts=T0 + DAY_MS, to_ts=T0 + 2 * DAY_MS)
+    assert line.startswith(
+        "there is no 1h bar of BTC at 2025-01-02T00:00:00Z, where the run would begin; choose"
+    )
 
 
 async def test_one_bar_is_a_run(database: Database, owner: UUID) -> None:
@@ -246,6 +246,19 @@ async def test_bars_before_the_run_warm_a_skill_up(database: Database, owner: UU
     for start, first in ((T0, T0 + 8 * HOUR_MS), (T0 + DAY_MS, T0 + DAY_MS)):
         record = (await simulate(database, owner, from_ts=start, to_ts=start + DAY_MS)).record
         assert record.fills[0].ts == first
+
+
+async def test_what_is_seen_does_not_depend_on_where_the_run_begins(database: Database) -> None:
+    """At one instant, runs that begin at others show the same bars and rates, holes and all."""
+    await keep_market(database, hours=100, without=[15, 16, 17, 40])
+    text = skill_text(market="{symbols: [BTC], interval: 1h, bars: 12, funding: true}")
+    at, seen = T0 + 45 * HOUR_MS, set()
+    for hour in (18, 24, 44, 45):
+        data = await loaded(database, text, from_ts=T0 + hour * HOUR_MS, to_ts=T0 + 60 * HOUR_MS)
+        past = data.history.as_of(at)
+        seen.add((repr(past.bars("BTC").last(1000)), repr(past.funding("BTC", 1000))))
+        assert len(past.bars("BTC")) == 12
+    assert len(seen) == 1
 
 
 # Warnings, labels, and who decides.

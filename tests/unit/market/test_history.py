@@ -70,6 +70,22 @@ def test_bars_are_those_known_at_the_instant(versions: list[Version], instants: 
         assert len(view) == len(expected)
 
 
+@given(VERSIONS, st.integers(T0, T0 + 20 * HOUR_MS), st.integers(1, 13), st.integers(0, 12))
+def test_no_more_is_seen_than_is_shown(versions: list[Version], ts: int, most: int, begins: int) -> None:
+    """The newest `most` bars, and rates of some hours: the same wherever the rows begin before them."""
+    rows, rates = rows_of(versions), rates_of(versions)
+    shown = History({"BTC": Series("BTC", HOUR_MS, rows, most)}, {"BTC": rates}, most * HOUR_MS).as_of(ts)
+    whole = History({"BTC": Series("BTC", HOUR_MS, rows)}, {"BTC": rates}).as_of(ts)
+
+    bars = shown.bars("BTC")
+    assert bars.last(100) == whole.bars("BTC").last(most)
+    assert len(bars) == len(bars.last(100)) <= most
+    assert bars.last(begins) == (bars.last(100)[-begins:] if begins else [])
+    assert shown.funding("BTC", 100) == [
+        rate for rate in whole.funding("BTC", 100) if rate[0] > ts - most * HOUR_MS
+    ]
+
+
 @given(VERSIONS, st.integers(T0, T0 + 20 * HOUR_MS), st.integers(1, 13))
 def test_sums_are_of_the_newest_closes(versions: list[Version], ts: int, length: int) -> None:
     """`close_sum` adds what `last` shows, and compares across lengths without rounding."""
