@@ -28,8 +28,8 @@ APPLIED_SQL = "select version, checksum from supabase_migrations.schema_migratio
 _LOCK_SQL = "select pg_advisory_xact_lock(hashtextextended('agentic:migrate', 0))"
 _IS_APPLIED_SQL = "select true from supabase_migrations.schema_migrations where version = $1"
 _RECORD_SQL = """
-insert into supabase_migrations.schema_migrations (version, statements, name, checksum) values ($1, $2, $3,
-$4)
+insert into supabase_migrations.schema_migrations (version, statements, name, checksum)
+values ($1, $2, $3, $4)
 """
 _TABLE_SQL = """
 create schema if not exists supabase_migrations;

@@ -32,8 +32,8 @@ QUERY_MAX_CHARS = 1_000
 _STRAY_MINUS = re.compile(r'-(?![\w"])')
 _COLUMNS = ", ".join(NewsRow._fields)
 _FILTER = """
-where available_at <= $1 and ($2::text[] is null or symbols && $2) and ($3::bigint is null or available_at >=
-$3)
+where available_at <= $1 and ($2::text[] is null or symbols && $2)
+  and ($3::bigint is null or available_at >= $3)
 """
 
 
