@@ -48,7 +48,7 @@ class SignIn:
 
     def redeem(self, code: str) -> str | None:
         """Open a session and give its token; None when the code is not the one, was used, or is too old."""
-        if self._code is None or not hmac.compare_digest(code.encode(), self._code.encode()):
+        if self._code is None or not hmac.compare_digest(_bytes(code), _bytes(self._code)):
             return None
         is_old = self._clock.now_ms() - self._issued_ts >= CODE_LIFE_MS
         self._code = None
@@ -73,4 +73,9 @@ class SignIn:
 
 def _digest(token: str) -> str:
     """Sessions are looked up by the digest of their token, which tells nothing about how near a guess was."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(_bytes(token)).hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """A text as bytes, also one that was no text when it came in: a header's stray bytes arrive as half characters."""
+    return text.encode(errors="replace")

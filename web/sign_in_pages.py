@@ -31,7 +31,10 @@ async def sign_in_by_hand(request: web.Request) -> web.StreamResponse:
     desk = _desk(request)
     if desk is None:
         return problem(request, HTTPStatus.FORBIDDEN, _NETWORK)
-    pasted = str((await request.post()).get("code", ""))
+    try:
+        pasted = str((await request.post()).get("code", ""))
+    except (ValueError, LookupError):  # no boundary, an unknown charset, bytes that are not in it
+        return problem(request, HTTPStatus.BAD_REQUEST, "This is not a form that can be read.")
     return _redeemed(request, desk, pasted.rpartition("code=")[2].strip())
 
 

@@ -1,5 +1,7 @@
 """Who is let in, and who is not."""
 
+import asyncio
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
@@ -81,6 +83,34 @@ async def test_nonsense_is_refused_and_the_link_still_works(site: Site) -> None:
         assert (await site.client.post("/sign-in", data={"code": guess})).status == 403
     assert (await site.client.post("/sign-in", data={})).status == 403
     assert (await site.client.post("/sign-in", data={"code": code}, allow_redirects=False)).status == 303
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded; charset=nonsense", b"code=1"),
+        ("application/x-www-form-urlencoded", b"code=\xff"),
+        ("multipart/form-data", b"code=1"),
+    ],
+)
+async def test_a_form_that_can_not_be_read_is_refused(site: Site, kind: str, body: bytes) -> None:
+    """As the sender's fault, and not as one of the program."""
+    answer = await site.client.post("/sign-in", data=body, headers={"Content-Type": kind})
+
+    assert answer.status == 400
+    assert "This is not a form that can be read." in await answer.text()
+
+
+async def test_a_cookie_that_is_no_text_is_no_session(site: Site) -> None:
+    """Stray bytes in it lead to the sign-in like any other wrong cookie."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.client.port)
+    host = f"127.0.0.1:{site.client.port}"
+    writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nCookie: agentic_{site.client.port}=".encode())
+    writer.write(b"\xff\xfe\r\nConnection: close\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 303 ")
 
 
 async def test_an_upload_is_refused(site: Site) -> None:
