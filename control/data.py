@@ -132,6 +132,8 @@ def _check(request: MadeUpRequest) -> None:
             raise Invalid(
                 f"{name} {iso(ts)} is not the open of a {interval} bar; bars open at its multiples in UTC"
             )
+        if ts < 0:
+            raise Invalid(f"{name} {iso(ts)} is before 1970, where times begin here")
     bars = (request.to_ts - request.from_ts) // request.interval_ms
     if bars < 1:
         raise Invalid(f"--to {iso(request.to_ts)} must be later than --from {iso(request.from_ts)}")

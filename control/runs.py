@@ -29,6 +29,7 @@ from skills.skill_md import read
 
 LARGEST_CASH = Decimal(10) ** 9
 SMALLEST_CASH = Decimal(10)
+LARGEST_SEED = 2**63 - 1
 
 
 class RunRequest(msgspec.Struct, frozen=True):
@@ -132,8 +133,10 @@ async def _spec(
         raise Invalid(f"--cash must be {SMALLEST_CASH} to {LARGEST_CASH:,.0f} USD, was {request.cash}")
     if request.cash != truncate_usd(request.cash):
         raise Invalid(f"--cash must be in whole millionths of a dollar, was {request.cash}")
-    if not 0 <= request.seed < 2**63:
+    if request.seed < 0:
         raise Invalid(f"--seed must be 0 or more, was {request.seed}")
+    if request.seed > LARGEST_SEED:
+        raise Invalid(f"--seed must be at most {LARGEST_SEED}, was {request.seed}")
     try:
         if request.execution_interval is not None:
             parse_interval(request.execution_interval)

@@ -284,6 +284,7 @@ def test_made_up_data_is_labelled_and_repeatable(agentic: Agentic) -> None:
             "2024-01-01",
             "--to 2024-01-01T00:00:00Z must be later than --from 2024-01-01T00:00:00Z",
         ),
+        ("1960-01-01", "2024-01-01", "--from 1960-01-01T00:00:00Z is before 1970, where times begin here"),
         ("1980-01-01", "2980-01-01", "that is 8,765,832 bars; at most 2,000,000 are made up at once"),
     ],
 )

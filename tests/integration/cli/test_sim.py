@@ -138,6 +138,7 @@ def test_platform_caps_tighten_a_run(sim: Callable[..., Any], monkeypatch: pytes
         (("run", "sample.md", "--cash", "5"), "--cash must be 10 to 1,000,000,000 USD, was 5"),
         (("run", "sample.md", "--cash", "nan"), "--cash must be 10 to 1,000,000,000 USD, was NaN"),
         (("run", "sample.md", "--seed", "-1"), "--seed must be 0 or more, was -1"),
+        (("run", "sample.md", "--seed", str(2**63)), f"--seed must be at most {2**63 - 1}, was {2**63}"),
         (("run", "sample.md", "--execution-interval", "4h"), "--execution-interval 4h does not divide 1h"),
         (("run", "sol.md"), "there are no 1h bars of SOL; import them with `agentic data import bars FILE"),
         (("run", "model.md"), "sample is decided by anthropic:claude-sonnet-4-6; language models are not there yet"),
