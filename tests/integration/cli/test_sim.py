@@ -55,6 +55,24 @@ def refused(agentic: Agentic, *arguments: str, code: int = 1) -> str:
     return done.stderr
 
 
+WAITS = (
+    "insert into sim_runs (id, user_id, skill_version_id, config)"
+    " select $1, user_id, skill_version_id, config from sim_runs limit 1"
+)
+WAITING = "0198c0de-0000-7000-8000-0000000000aa"
+
+
+def ask_again(database_url: str, *ids: str) -> None:
+    """Ask for what was run already, once for each id, and leave it waiting."""
+
+    async def insert() -> None:
+        admin = await asyncpg.connect(database_url)
+        await admin.executemany(WAITS, [[UUID(run_id)] for run_id in ids])
+        await admin.close()
+
+    asyncio.run(insert())
+
+
 # A run.
 
 
@@ -227,11 +245,13 @@ def test_a_run_is_shown_again(agentic: Agentic, sim: Callable[..., Any], tmp_pat
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
-def test_an_ending_that_several_runs_share_is_refused(agentic: Agentic, sim: Callable[..., Any]) -> None:
+def test_an_ending_that_several_runs_share_is_refused(
+    agentic: Agentic, sim: Callable[..., Any], database_url: str
+) -> None:
     """More of the id is asked for."""
-    for _ in range(2):
-        sim("run", "sample.md")
-    assert refused(agentic, "show", "").startswith("2 runs end in ; write more of the id")
+    sim("run", "sample.md")
+    ask_again(database_url, WAITING, WAITING.replace("0198c0de", "0198c0df"))
+    assert refused(agentic, "show", "00AA") == "2 runs end in 00AA; write more of the id\n"
 
 
 def test_made_up_data_is_labelled_wherever_a_run_is_shown(
@@ -302,24 +322,11 @@ def test_a_run_is_deleted(agentic: Agentic, sim: Callable[..., Any]) -> None:
     assert refused(agentic, "show", done["run_id"]).startswith(f"there is no run {done['run_id']}")
 
 
-WAITS = (
-    "insert into sim_runs (id, user_id, skill_version_id, config)"
-    " select $1, user_id, skill_version_id, config from sim_runs"
-)
-WAITING = "0198c0de-0000-7000-8000-0000000000aa"
-
-
 @pytest.fixture
 def waiting(sim: Callable[..., Any], database_url: str) -> dict[str, str]:
     """A run that was asked for and waits; gives the digests of one that asked for the same."""
     digests: dict[str, str] = sim("run", "sample.md")["digests"]
-
-    async def ask() -> None:
-        admin = await asyncpg.connect(database_url)
-        await admin.execute(WAITS, UUID(WAITING))
-        await admin.close()
-
-    asyncio.run(ask())
+    ask_again(database_url, WAITING)
     return digests
 
 
