@@ -161,8 +161,9 @@ async def spread(
     Steps are `step_ms` long and counted from the epoch.
     """
     row = await connection.fetchrow(
-        f"select min({tape.at}), count(distinct {tape.at} / $5::bigint) from {tape.table}"
-        f" where symbol = $1 and interval_ms = $2 and {tape.at} >= $3 and {tape.at} < $4",
+        f"select min(first), count(*) from (select min({tape.at}) as first from {tape.table}"
+        f" where symbol = $1 and interval_ms = $2 and {tape.at} >= $3 and {tape.at} < $4"
+        f" group by {tape.at} / $5::bigint) steps",
         symbol,
         interval_ms,
         from_ts,
