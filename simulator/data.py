@@ -121,7 +121,6 @@ async def _entry(
     sources = found.sources if found is not None else ()
     interval = {} if interval_ms is None else {"interval": format_interval(interval_ms)}
     holes = {} if interval_ms is None else {"gaps": [list(gap) for gap in gaps[:MOST_GAPS_KEPT]]}
-    revised = {"revisions": revisions} if (revisions := _revisions(rows)) else {}
     return {
         "symbol": symbol,
         "kind": kind,
@@ -130,7 +129,7 @@ async def _entry(
         "source": ", ".join(sources),
         "synthetic": SYNTHETIC in sources,
         **holes,
-        **revised,
+        **_amendments(rows, interval_ms),
         "digest": hashlib.sha256(rows.tobytes()).hexdigest(),
     }
 
@@ -144,11 +143,14 @@ def _holes(bars: Bars, spec: RunSpec) -> list[tuple[int, int]]:
     return [*bars.gaps(), *([(ends, behind)] if behind else [])]
 
 
-def _revisions(rows: Rows) -> int:
-    """How many rows are later versions of the one before them."""
+def _amendments(rows: Rows, interval_ms: int | None) -> dict[str, int]:
+    """How many rows are later versions of the one before them, and how many bars were first seen after their close."""
     names: Any = rows.dtype.names
     at = rows["settled_at" if "settled_at" in names else "ts"]
-    return int((at[1:] == at[:-1]).sum())
+    is_first = np.diff(at, prepend=-1) != 0
+    late = is_first & (rows["available_at"] > at + (interval_ms or 0))
+    counts = {"revisions": int((~is_first).sum()), "late": int(late.sum())}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _assemble(

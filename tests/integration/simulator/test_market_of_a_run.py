@@ -292,6 +292,23 @@ async def test_funding_that_is_missing_is_told(
     assert not (await loaded(database, funding=False)).warnings
 
 
+async def test_late_rows_and_later_versions_are_counted(database: Database, admin: Connection) -> None:
+    """Series by series; where there are none, there is nothing to read."""
+    await keep_market(database)
+    late = [T0 + hour * HOUR_MS for hour in (25, 26, 27)]
+    await admin.execute("update bars set available_at = available_at + 1 where ts = any($1)", late)
+    await admin.execute(
+        "update funding_rates set available_at = available_at + 1 where settled_at = $1", late[0]
+    )
+    await revise(admin, "bars", "ts", T0 + 25 * HOUR_MS, T0 + DAY_MS * 2, volume=2)
+    await revise(admin, "bars", "ts", T0 + 30 * HOUR_MS, T0 + DAY_MS * 2, volume=2)
+    data = await loaded(database)
+
+    counts = [(one["kind"], one.get("late"), one.get("revisions")) for one in data.description["series"]]
+    assert counts == [("bars", 3, 2), ("funding", 1, None)]
+    assert data.warnings[0].startswith("2 rows of BTC came again with another value.")
+
+
 async def test_made_up_data_is_labelled(database: Database, owner: UUID) -> None:
     """Each series of it in the manifest."""
     await keep_market(database, source="synthetic")

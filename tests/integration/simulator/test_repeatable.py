@@ -106,6 +106,9 @@ async def test_a_revision_changes_the_manifest_and_no_trade(
     assert [fill.px for fill in first.record.fills] == [fill.px for fill in second.record.fills]
     assert np.array_equal(first.record.equity, second.record.equity)
     assert any("came again with another value" in warning for warning in second.record.warnings)
+    assert "came again with another value" in await runs.report_html(
+        database, owner, UUID(second.record.run_id)
+    )
     described = second.record.manifest["data"]
     assert [one["revisions"] for one in described if one["kind"] == "bars"] == [1, 1]
 
