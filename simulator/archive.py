@@ -115,9 +115,21 @@ def record_of(
         },
         prices=market.prices,
         manifest=manifest,
-        warnings=(*_halts(history.entries), *market.warnings),
+        warnings=(*_left_out(spec), *_halts(history.entries), *market.warnings),
         seed=spec.seed,
     )
+
+
+def _left_out(spec: RunSpec) -> list[str]:
+    """What a reader must know of costs that were switched off: nobody trades without them."""
+    told = []
+    if spec.costs == "none":
+        told.append(
+            "Spread and impact were left out. Any size filled at the tape's own price, and only fees were paid for it."
+        )
+    if not spec.funding:
+        told.append("Funding was left out. None was paid or received.")
+    return told
 
 
 def _halts(entries: Sequence[Entry]) -> list[str]:

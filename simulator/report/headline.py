@@ -119,12 +119,21 @@ def figures(record: RunRecord, metrics: Metrics) -> list[Figure]:
 def _result(record: RunRecord, metrics: Metrics, value: float) -> Figure:
     known = metrics.net_pnl is not None
     amount: Decimal = metrics.pnl if metrics.net_pnl is None else metrics.net_pnl
-    after = "after all costs" if not metrics.inference_cost else "after all costs and inference"
+    after = _paid(record) if not metrics.inference_cost else f"{_paid(record)} and inference"
     notes = [f"{words.dollars(amount, signed=True)} {after if known else 'before inference'}"]
     if metrics.total_return_ci95:
         notes.append(f"95%: {_range(metrics.total_return_ci95, _percent_1)}")
     name = "Net return" if known else "Return before inference"
     return Figure(name, words.percent(value), words.tone(value * 100), tuple(notes))
+
+
+def _paid(record: RunRecord) -> str:
+    """What the result is after: not all costs, where some were switched off."""
+    modelled = record.manifest.get("costs", {}).get("modelled", True)
+    has_funding = record.manifest.get("run", {}).get("funding", True)
+    if modelled and has_funding:
+        return "after all costs"
+    return f"after {'fees, spread and impact' if modelled else 'fees and funding' if has_funding else 'fees alone'}"
 
 
 def _against(hold: Curve, value: float) -> Figure:

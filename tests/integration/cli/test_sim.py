@@ -128,6 +128,10 @@ def test_every_setting_reaches_the_run(sim: Callable[..., Any]) -> None:
     """Costs, funding and the execution interval stand in the run's own words."""
     arguments = ("--costs", "none", "--funding", "off", "--execution-interval", "1h")
     done = sim("run", "sample.md", *arguments)
+    assert [warning.partition(".")[0] for warning in done["warnings"]] == [
+        "Spread and impact were left out",
+        "Funding was left out",
+    ]
     assert (done["config"]["costs"], done["config"]["funding"], done["config"]["execution_interval"]) == (
         "none",
         False,

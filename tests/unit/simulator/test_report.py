@@ -108,6 +108,22 @@ def test_a_report_of_a_hundred_thousand_bars_is_small() -> None:
     assert len(report_of(long).encode()) < 500_000
 
 
+@pytest.mark.parametrize(
+    ("modelled", "funding", "after"),
+    [
+        (True, True, "after all costs"),
+        (True, False, "after fees, spread and impact"),
+        (False, True, "after fees and funding"),
+        (False, False, "after fees alone"),
+    ],
+)
+def test_a_result_says_which_costs_it_is_after(modelled: bool, funding: bool, after: str) -> None:
+    """A run without costs never looks like one with them."""
+    manifest = {"costs": {"modelled": modelled}, "run": {"funding": funding}}
+
+    assert f" {after}" in page_of(week_with(manifest=manifest)).text()
+
+
 def test_the_panels_are_all_there() -> None:
     """Equity against baselines, drawdown, price, months, trades, costs, refusals, data and manifest."""
     text = page_of(run_of("refused")).text()
