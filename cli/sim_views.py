@@ -32,6 +32,9 @@ FIGURES = (
 )
 """The figures that a run shares with its baselines."""
 
+LARGEST = 10_000
+"""No larger gain, as a multiple, is written out: that of an hour, annualised, may have eighty digits."""
+
 COUNTS = (
     ("Trades", "trades", "count"),
     ("Fills", "fills", "count"),
@@ -172,6 +175,8 @@ def figure(value: Any, form: str) -> str:
     """A figure as people read it: a change has its sign, a share has none, what is undefined is a dash."""
     if value is None:
         return "–"
+    if form == "percent" and value > LARGEST:
+        return f"over +{LARGEST * 100:,}%"
     number = Decimal(str(value))
     forms = {
         "percent": f"{number * 100:+,.2f}%",

@@ -12,6 +12,9 @@ MINUS = "−"
 UNDEFINED = "undefined"
 UNKNOWN = "unknown"
 
+LARGEST_PERCENT = 1_000_000
+"""More is not written out: a gain of an hour, annualised, may have eighty digits."""
+
 Number = Decimal | float | int
 
 BASELINES = {"buy-and-hold": "Buy and hold", "flat": "Stay flat"}
@@ -40,7 +43,8 @@ def percent(fraction: Number | None, places: int = 2, *, signed: bool = True) ->
     """Write a fraction in percent: 0.1359 → +13.59%."""
     if fraction is None:
         return UNDEFINED
-    return number(float(fraction) * 100, places, signed=signed) + "%"
+    text = number(min(float(fraction) * 100, LARGEST_PERCENT), places, signed=signed) + "%"
+    return f"over {text}" if fraction * 100 > LARGEST_PERCENT else text
 
 
 def points(fraction: Number | None, places: int = 2) -> str:
