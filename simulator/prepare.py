@@ -1,5 +1,6 @@
 """What a run is made of: its Skill, its market, its past so far, and the parts that replay it."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -76,10 +77,11 @@ async def skill_of(database: Database, row: RunRow) -> Skill:
 
 
 async def load_history(connection: Connection, run_id: UUID) -> History:
-    """What was written of a run so far."""
+    """What was written of a run so far. Read in a thread: a hundred thousand rows take seconds, and others wait."""
     journal = await load_rows(connection, JournalRow, run_id)
     decisions = await load_rows(connection, DecisionRow, run_id)
-    return history_of(journal, decisions, await load_series(connection, run_id))
+    series = await load_series(connection, run_id)
+    return await asyncio.to_thread(history_of, journal, decisions, series)
 
 
 def beginning(spec: RunSpec) -> Checkpoint:
