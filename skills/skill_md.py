@@ -9,6 +9,7 @@ from skills.yaml_tree import Tree, parse
 from skills.yaml_write import block
 
 MAX_FILE_BYTES = 64 * 1024
+_TOO_LONG = f"the file is longer than the {MAX_FILE_BYTES} bytes that are allowed"
 _FENCE = "---"
 
 
@@ -41,9 +42,8 @@ def write(skill: Skill) -> str:
 
 def read_file(text: str, *, where: str = "SKILL.md") -> SkillFile:
     """Read a Skill and keep where each key stands. Raises SkillError with every problem found."""
-    size = len(text.encode(errors="replace"))
-    if size > MAX_FILE_BYTES:
-        raise _error(where, 1, f"the file is {size} bytes long; at most {MAX_FILE_BYTES} are allowed")
+    if len(text.encode(errors="replace")) > MAX_FILE_BYTES:
+        raise _error(where, 1, _TOO_LONG)
     front, prompt, prompt_line = _split(text, where)
     tree = parse(front, first_line=2)
     tree.lines[("prompt",)] = prompt_line
@@ -63,7 +63,7 @@ def read_file(text: str, *, where: str = "SKILL.md") -> SkillFile:
 def decode(data: bytes, *, where: str = "SKILL.md") -> str:
     """Turn a file's bytes into text. Raises SkillError naming the line of a byte that is not UTF-8."""
     if len(data) > MAX_FILE_BYTES:
-        raise _error(where, 1, f"the file is {len(data)} bytes long; at most {MAX_FILE_BYTES} are allowed")
+        raise _error(where, 1, _TOO_LONG)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

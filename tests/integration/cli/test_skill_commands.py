@@ -178,7 +178,7 @@ def test_a_skill_that_does_not_exist_is_one_line(agentic: Agentic, command: str)
     [
         (None, "x.md: No such file or directory\n"),
         (b"---\nname: \xff\n---\n", "x.md:2: the byte 0xff is not UTF-8; save the file as UTF-8\n"),
-        (b"---\n" * 40_000, "x.md:1: the file is 65537 bytes long; at most 65536 are allowed\n"),
+        (b"---\n" * 40_000, "x.md:1: the file is longer than the 65536 bytes that are allowed\n"),
     ],
 )
 def test_a_file_that_can_not_be_read_is_one_line(agentic: Agentic, content: bytes | None, line: str) -> None:

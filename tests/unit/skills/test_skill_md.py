@@ -403,7 +403,7 @@ def test_yaml_that_could_surprise_is_refused(front: str, complaint: str) -> None
             "SKILL.md:1: the front matter is never closed; end it with a line of three dashes, ---",
         ),
         (b"---\nname: caf\xe9\n---\n", "SKILL.md:2: the byte 0xe9 is not UTF-8; save the file as UTF-8"),
-        (b"x" * 70_000, f"SKILL.md:1: the file is 70000 bytes long; at most {MAX_FILE_BYTES} are allowed"),
+        (b"x" * 70_000, f"SKILL.md:1: the file is longer than the {MAX_FILE_BYTES} bytes that are allowed"),
     ],
 )
 def test_what_is_no_skill_file_is_told_in_one_line(data: bytes, complaint: str) -> None:
