@@ -95,6 +95,10 @@ def _baseline(skill: Skill) -> Findings:
     yield from _params(skill, spec)
     if skill.caps.require_stop and spec.tools and not spec.sets_stops:
         yield _warning(("risk", "require_stop"), f"refuses every order of {skill.model}, which sets no stops")
+    symbols, actions = len(skill.market.symbols), skill.caps.max_actions_per_tick
+    if spec.tools and symbols > actions:
+        message = f"is {actions}, but {skill.model} trades {symbols} symbols in a tick; the last may never have a turn"
+        yield _warning(("risk", "max_actions_per_tick"), message)
 
 
 def _params(skill: Skill, spec: Baseline) -> Findings:

@@ -133,6 +133,10 @@ def test_a_model_without_a_prompt_is_an_error() -> None:
             "risk.require_stop refuses every order of baseline:sma-cross, which sets no",
         ),
         (
+            with_line("symbols: [BTC]", "symbols: [BTC, ETH, SOL, XRP, DOGE, TIA]"),
+            "risk.max_actions_per_tick is 5, but baseline:sma-cross trades 6 symbols in a tick; the last may never",
+        ),
+        (
             with_line("on_stop: keep", "mcp: [wx]"),
             "mcp lists wx, but tools has none of its tools; add wx.tool",
         ),
