@@ -10,7 +10,7 @@ from decimal import Decimal
 from domain.account import FLAT, Position
 from domain.actions import Action
 from domain.ids import decision_id
-from domain.money import plain
+from domain.money import canonical
 from domain.orders import Order
 from domain.snapshots import AccountView, TickOutcome
 from domain.verdicts import Verdict
@@ -110,7 +110,7 @@ def _canonical(account: AccountView) -> AccountView:
     """An account without trailing zeros, whose number depends on how finely the venue keeps prices of later bars."""
     return AccountView(
         account.ts,
-        Decimal(plain(account.cash)),
-        Decimal(plain(account.equity)),
-        {symbol: Decimal(plain(size)) for symbol, size in account.positions.items()},
+        canonical(account.cash),
+        canonical(account.equity),
+        {symbol: canonical(size) for symbol, size in account.positions.items()},
     )

@@ -32,3 +32,12 @@ def plain(amount: Decimal) -> str:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
+
+
+def canonical(amount: Decimal) -> Decimal:
+    """The same amount without exponent and trailing zeros.
+
+    How many zeros a price trails depends on how finely its series is kept, and so on later prices; what is shown to an
+    agent or written down must not.
+    """
+    return Decimal(plain(amount))

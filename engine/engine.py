@@ -26,7 +26,7 @@ from domain.journal import (
     IntentRecorded,
     Journal,
 )
-from domain.money import ZERO
+from domain.money import ZERO, canonical
 from domain.orders import Order, OrderState
 from domain.snapshots import AccountView
 from domain.verdicts import Refusal, Verdict, refusal
@@ -260,8 +260,8 @@ class Engine:
 
     def _open_day(self, ts: int, equity: Decimal) -> None:
         watch = self.state.watch
-        watch.day_ends, watch.baseline = end_of_day(ts), equity
-        self._note(DayOpened(ts, equity))
+        watch.day_ends, watch.baseline = end_of_day(ts), canonical(equity)
+        self._note(DayOpened(ts, watch.baseline))
         if watch.lifts_with_the_day(self._caps):
             self._move(HaltEvent.LIFTED, ts, equity, ZERO)
         self._arm()
@@ -286,7 +286,7 @@ class Engine:
         watch = self.state.watch
         assert watch.cause is not None
         watch.phase = after(watch.phase, event)
-        self._note(HaltChanged(ts, watch.phase, watch.cause, equity, level))
+        self._note(HaltChanged(ts, watch.phase, watch.cause, canonical(equity), canonical(level)))
         self._arm()
 
     def _arm(self) -> None:

@@ -7,7 +7,6 @@ in it. The tables are made when an instant falls into their era, so nothing that
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from db.tape import Rows
 from domain.bars import Bar, Bars, FundingRates
-from domain.money import plain
+from domain.money import canonical
 
 _FOREVER = 2**62
 
@@ -171,7 +170,7 @@ def _is_first(instants: Any) -> Any:
 
 def _canonical(bar: Bar) -> Bar:
     return Bar(
-        bar.ts, *(Decimal(plain(getattr(bar, name))) for name in ("open", "high", "low", "close", "volume"))
+        bar.ts, *(canonical(getattr(bar, name)) for name in ("open", "high", "low", "close", "volume"))
     )
 
 

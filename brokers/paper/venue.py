@@ -15,7 +15,7 @@ from brokers.paper.margin import Priced, initial_margin_usd, side_of
 from domain.account import FLAT, Account, Position
 from domain.events import Adjusted, FundingPaid, Liquidated, OrderChanged, VenueEvent
 from domain.instruments import Instrument
-from domain.money import USD_QUANTUM, ZERO, truncate_usd
+from domain.money import USD_QUANTUM, ZERO, canonical, truncate_usd
 from domain.orders import Fill, Liquidity, Order, OrderEvent, OrderKind, Side
 from domain.snapshots import AccountView
 
@@ -197,6 +197,7 @@ class PaperVenue:
     ) -> bool:
         """Put a fill in the books and report it; tells whether the position that was held is gone."""
         name = order.symbol if order is not None else symbol
+        px, reference = canonical(px), canonical(reference)
         account, before = self.state.account, self.state.positions.get(name, FLAT)
         after, realized = before.after(side.sign * size, px)
         paid = self.costs.fee(size, px, liquidity) if fee is None else fee
@@ -296,7 +297,9 @@ class PaperVenue:
         self.state.account.funding += amount
         self._raw_usd += amount
         cash = self.state.account.cash
-        self._events.append(FundingPaid(self._ts(), symbol, rate, price, position.size, amount, cash))
+        self._events.append(
+            FundingPaid(self._ts(), symbol, rate, canonical(price), position.size, amount, cash)
+        )
         self._changed()
 
     def _liquidate(self, volumes: dict[str, Decimal]) -> None:

@@ -70,10 +70,10 @@ class Said(NamedTuple):
 
 
 class Run(NamedTuple):
-    """All that a run said, and the entries of its journal, which are compared by value."""
+    """All that a run said, and the entries of its journal, each with its bytes."""
 
     said: list[Said]
-    entries: list[Entry]
+    entries: list[tuple[Entry, bytes]]
 
 
 class Curious:
@@ -164,12 +164,13 @@ async def replayed(admin: Connection, spec: RunSpec, tools: dict[str, Tool] | No
         )
         for d in stretch.decisions
     ]
-    return Run([*trader.said, *decisions], [entry for entry, _ in stretch.entries])
+    return Run([*trader.said, *decisions], list(stretch.entries))
 
 
 def up_to(run: Run, ts: int) -> Run:
     """What was said up to an instant, and what had happened before it: at it, bars open that nobody knows."""
-    return Run([one for one in run.said if one.ts <= ts], [entry for entry in run.entries if entry.ts < ts])
+    entries = [(entry, body) for entry, body in run.entries if entry.ts < ts]
+    return Run([one for one in run.said if one.ts <= ts], entries)
 
 
 def test_every_tool_has_its_case() -> None:
