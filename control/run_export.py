@@ -4,10 +4,12 @@ import csv
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 
+from control.errors import Invalid
 from db.runs import RunRow
 from domain.events import FundingPaid
 from domain.money import plain
@@ -24,9 +26,21 @@ Table = tuple[list[str], list[list[Any]]]
 def export_run(record: RunRecord, row: RunRow, folder: Path) -> list[Path]:
     """Write a finished run into a folder, which is made if need be; gives the files. Money is plain decimal text.
 
-    Files that are there are replaced. Instants are RFC 3339.
+    Files that are there are replaced, all of them or none. Instants are RFC 3339. Raises Invalid where there is no
+    place or no room.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
+            written = _write_all(record, row, Path(unfinished))
+            return [path.replace(folder / path.name) for path in written]
+    except OSError as error:
+        raise Invalid(
+            f"{folder} can't be exported to: {error.strerror or error}; nothing was written"
+        ) from error
+
+
+def _write_all(record: RunRecord, row: RunRow, folder: Path) -> list[Path]:
     made = trades(record.fills, record.funding, record.order_decisions)
     written = [
         _write_csv(folder / "equity.csv", _equity(record)),

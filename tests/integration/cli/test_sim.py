@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,28 @@ def test_a_run_is_exported(sim: Callable[..., Any], tmp_path: Path) -> None:
     decisions = [json.loads(line) for line in files["decisions.jsonl"].read_text().splitlines()]
     assert len(decisions) == done["metrics"]["ticks"]["acted"]
     assert "<html" in files["report.html"].read_text()
+
+
+def test_an_export_without_room_leaves_nothing(
+    agentic: Agentic, sim: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The last export stays whole, and one line says what was the matter."""
+    sim("run", "sample.md")
+    sim("export", "last", "--to", "out")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, most[1]))  # smaller than the report
+    try:
+        said = refused(agentic, "export", "last", "--to", "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+
+    assert said == "out can't be exported to: File too large; nothing was written\n"
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+    (tmp_path / "file").touch()
+    assert refused(agentic, "export", "last", "--to", "file").startswith(
+        "file can't be exported to: File exists"
+    )
 
 
 def test_a_run_without_trades_is_exported_with_heads(sim: Callable[..., Any], tmp_path: Path) -> None:
