@@ -193,7 +193,9 @@ def _stood_in(spec: RunSpec, loaded: dict[str, _Symbol]) -> dict[str, str]:
     found = {}
     for symbol, one in loaded.items():
         if one.marks is None:
-            found[f"{symbol} mark"] = "trade prices, since no mark series covers the run"
+            found[f"{symbol} mark"] = (
+                "trade prices, since no marks as fine as its execution bars cover the run"
+            )
         if spec.funding and len(one.funding):
             price = "trade" if one.marks is None else "mark"
             found[f"{symbol} oracle"] = f"the last closed {price} price, for funding"
