@@ -42,6 +42,11 @@ def plant(folder: Path, name: str, record: str, top_level: str = "") -> None:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (info / "RECORD").write_text(record)
     (info / "top_level.txt").write_text(top_level)
+    for line in record.splitlines():
+        file = folder / line.split(",")[0]
+        if file.resolve().is_relative_to(folder):  # files that are not there count for nothing
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
 
 
 def test_no_installed_package_takes_one_of_our_names() -> None:
