@@ -11,8 +11,10 @@ import typer
 
 from cli import sim_views as views
 from cli.boot import House, in_house
+from cli.files import read_skill, write_whole
 from cli.output import AsJson, emit, progress, say
 from cli.values import instant, interval_name
+from control.errors import Refused
 from domain.time import iso
 
 if TYPE_CHECKING:
@@ -121,7 +123,7 @@ def show(
     async def work(home: House) -> "RunRow":
         row = await runs.find(home.database, home.user_id, run)
         if report is not None:
-            _write(report, await runs.report_html(home.database, home.user_id, row.id))
+            write_whole(report, await runs.report_html(home.database, home.user_id, row.id))
         return row
 
     row = in_house(work)
@@ -200,8 +202,10 @@ async def _ask_and_run(
 
     reference = skill
     if skill.endswith(".md") and Path(skill).is_file():
-        saved = await skills.save(home.database, home.user_id, Path(skill).read_bytes(), where=skill)
+        saved = await skills.save(home.database, home.user_id, read_skill(Path(skill)), where=skill)
         reference = f"{saved.name}@{saved.version}"
+        for warning in saved.warnings:
+            say(f"warning: {warning}")
     version = await skills.find(home.database, home.user_id, reference)
     platform = platform_caps(home.settings.platform_caps, where="AGENTIC_PLATFORM_CAPS")
     run_id = await runs.ask(home.database, home.user_id, version, request, platform)
@@ -227,7 +231,15 @@ async def _carry_out(home: House, run_id: Any, report: Path | None) -> "tuple[Fi
     if report is not None:
         from simulator.report import render
 
-        _write(report, render(finished.record, finished.metrics))
+        html = render(finished.record, finished.metrics)
+        try:
+            write_whole(report, html)
+        except OSError as error:
+            named = str(run_id)[-views.SHORT_ID :]
+            raise Refused(
+                f"run {run_id} is done, but its report could not be written to {report}: {error.strerror}; "
+                f"once there is room: agentic sim show {named} --report {report}"
+            ) from error
     return finished, await runs.find(home.database, home.user_id, str(run_id))
 
 
@@ -236,13 +248,6 @@ def _see_that_it_can_be_written(report: Path | None) -> None:
     if report is not None and (report.is_dir() or not report.parent.is_dir()):
         what = "is a folder" if report.is_dir() else f"can't be written: there is no folder {report.parent}"
         raise typer.BadParameter(f"{report} {what}", param_hint="--report")
-
-
-def _write(path: Path, html: str) -> None:
-    """Write a report whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.write_text(html, "utf-8")
-    unfinished.replace(path)
 
 
 def _show(finished: "Finished", row: "RunRow", report: Path | None, as_json: bool) -> None:

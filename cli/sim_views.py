@@ -35,6 +35,15 @@ FIGURES = (
 LARGEST = 10_000
 """No larger gain, as a multiple, is written out: that of an hour, annualised, may have eighty digits."""
 
+SETTINGS = (
+    ("Cash, USD", "cash"),
+    ("Costs", "costs"),
+    ("Funding", "funding"),
+    ("Seed", "seed"),
+    ("Execution bars", "execution_interval"),
+)
+"""What may differ between runs besides the Skill and the period; a comparison shows what does."""
+
 COUNTS = (
     ("Trades", "trades", "count"),
     ("Fills", "fills", "count"),
@@ -119,6 +128,12 @@ def _outcome(row: "RunRow") -> list[str]:
     ]
 
 
+def plainly(value: Any) -> str:
+    """A setting of a run in a word."""
+    words = {True: "on", False: "off", None: "the finest"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
+
+
 def comparison(rows: "Sequence[RunRow]") -> "Table":
     """Finished runs side by side, a column each."""
     table = _table()
@@ -127,6 +142,10 @@ def comparison(rows: "Sequence[RunRow]") -> "Table":
         table.add_column(f"{row.skill_name}@{row.skill_number}\n{short(row)}", justify="right")
     for label, key in (("From", "from_ts"), ("To", "to_ts")):
         table.add_row(label, *(instant(row.config[key]) for row in rows))
+    for label, key in SETTINGS:
+        values = [plainly(row.config.get(key)) for row in rows]
+        if len(set(values)) > 1:
+            table.add_row(label, *values)
     if any(is_made_up(row) for row in rows):
         table.add_row("Data", *("made up" if is_made_up(row) else "recorded" for row in rows))
     for label, key, form in (*FIGURES, *COUNTS):

@@ -7,6 +7,7 @@ import typer
 
 from cli import skill_views as views
 from cli.boot import House, in_house
+from cli.files import read_skill
 from cli.output import AsJson, emit, plain_errors, say
 from cli.skill_starter import STARTER
 from config.settings import load_settings
@@ -18,7 +19,6 @@ from skills.check import load
 from skills.diff import diff
 from skills.schema import platform_caps
 from skills.skill import Skill
-from skills.skill_md import MAX_FILE_BYTES
 
 app = typer.Typer(no_args_is_help=True, help="Skills: what an agent is told, may use, and may never exceed.")
 
@@ -51,7 +51,7 @@ def check(file: File, as_json: AsJson = False) -> None:
     """Say what is wrong or doubtful, the caps that would hold, and when it ticks."""
     with plain_errors():
         platform = platform_caps(load_settings().platform_caps, where="AGENTIC_PLATFORM_CAPS")
-        data = _read(file)
+        data = read_skill(file)
         report = examine(data, platform=platform, now_ms=SystemClock().now_ms(), where=str(file))
         if not report.is_usable and not as_json:
             load(data, where=str(file))  # raises what the report says, a line each
@@ -64,7 +64,7 @@ def check(file: File, as_json: AsJson = False) -> None:
 def save(file: File, as_json: AsJson = False) -> None:
     """Keep FILE as a new version. The same meaning again makes no new one."""
     with plain_errors():
-        data = _read(file)
+        data = read_skill(file)
         load(data, where=str(file))  # what is wrong with it is said before a database is opened
     saved = in_house(lambda home: control.save(home.database, home.user_id, data, where=str(file)))
     for warning in saved.warnings:
@@ -123,14 +123,8 @@ def archive(name: Name, as_json: AsJson = False) -> None:
 async def _skill_at(home: House, place: str) -> Skill:
     """Read a Skill from a file, where there is one of this name, else from the saved ones."""
     if Path(place).is_file():
-        return load(_read(Path(place)), where=place)[0]
+        return load(read_skill(Path(place)), where=place)[0]
     return control.skill_of(await control.find(home.database, home.user_id, place))
-
-
-def _read(file: Path) -> bytes:
-    """Read a file as far as a Skill could be long, and one byte more to tell that it is longer."""
-    with file.open("rb") as opened:
-        return opened.read(MAX_FILE_BYTES + 1)
 
 
 def _write_new(path: Path, text: str) -> None:

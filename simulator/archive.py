@@ -23,8 +23,6 @@ from simulator.spec import RunSpec
 from skills.skill import Skill
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_entry = msgspec.json.Decoder(Entry).decode
-_decision = msgspec.json.Decoder(DecisionSnapshot).decode
 
 OUTCOMES = {outcome.value: outcome.name.lower() for outcome in TickOutcome}
 
@@ -65,8 +63,8 @@ def chunk_of(stretch: Stretch, before: int, progress: float, checkpoint: bytes) 
 def history_of(journal: Iterable[JournalRow], decisions: Iterable[DecisionRow], series: Series) -> History:
     """What was written of a run, read back."""
     return History(
-        entries=[_entry(msgspec.json.encode(row.body)) for row in journal],
-        decisions=[_decision(msgspec.json.encode(row.body)) for row in decisions],
+        entries=[msgspec.convert(row.body, Entry) for row in journal],
+        decisions=[msgspec.convert(row.body, DecisionSnapshot) for row in decisions],
         ts=[series.ts],
         equity=[np.asarray(series.equity, np.float64)],
     )

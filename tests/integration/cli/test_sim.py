@@ -273,6 +273,39 @@ def test_made_up_data_is_labelled_wherever_a_run_is_shown(
     assert compared[4].split() == ["Data", "recorded", "made", "up"]
 
 
+def test_a_run_whose_report_has_no_room_is_not_lost(
+    agentic: Agentic, sim: Callable[..., Any], tmp_path: Path
+) -> None:
+    """One line: the run is done, why there is no report, and the command that writes it."""
+    said = refused(agentic, "run", "sample.md", "--report", str(tmp_path / ("n" * 250)))
+
+    assert "is done, but its report could not be written" in said
+    named = said.partition("agentic sim show ")[2].split()[0]
+    assert sim("show", named)["status"] == "done"
+
+
+def test_what_a_saved_file_is_warned_of_is_said_before_it_runs(
+    agentic: Agentic, sim: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A Skill whose every order will be refused is not run without a word."""
+    (tmp_path / "stops.md").write_text(TEXT.replace("risk: {", "risk: {require_stop: true, "))
+
+    assert "warning: stops.md:" in agentic("sim", "run", "stops.md").stderr
+
+
+def test_what_differs_between_runs_is_in_their_comparison(agentic: Agentic, sim: Callable[..., Any]) -> None:
+    """Settings that are alike are left out."""
+    sim("run", "sample.md")
+    sim("run", "sample.md", "--costs", "none", "--cash", "5000")
+    ids = [run["run_id"] for run in sim("list")]
+
+    shown = agentic("sim", "compare", *ids).stdout
+
+    assert "Costs" in shown
+    assert "5000" in shown
+    assert "Seed" not in shown
+
+
 def test_runs_are_compared_side_by_side(agentic: Agentic, sim: Callable[..., Any]) -> None:
     """A column each, in the order they were named."""
     first, second = sim("run", "sample.md"), sim("run", "sample.md", "--costs", "none")
