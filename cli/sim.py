@@ -278,7 +278,7 @@ def _document(row: "RunRow") -> dict[str, Any]:
         "from": iso(row.config["from_ts"]),
         "to": iso(row.config["to_ts"]),
         "config": config,
-        "synthetic": views.is_made_up(row),
+        "synthetic": row.is_synthetic,
         "progress": row.progress,
         "error": row.error,
         "metrics": row.metrics,

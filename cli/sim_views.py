@@ -110,7 +110,7 @@ def listing(rows: "Sequence[RunRow]") -> "Group | Table | str":
         table.add_column(name, justify=justify, no_wrap=not is_name, min_width=width, overflow="fold")
     for line in lines:
         table.add_row(*line)
-    return Group(table, MADE_UP_NOTE) if any(is_made_up(row) for row in rows) else table
+    return Group(table, MADE_UP_NOTE) if any(row.is_synthetic for row in rows) else table
 
 
 def _outcome(row: "RunRow") -> list[str]:
@@ -120,7 +120,7 @@ def _outcome(row: "RunRow") -> list[str]:
         return [status(row), "", "", "", ""]
     hold = found["baselines"]["buy-and-hold"]["total_return"]
     return [
-        figure(found["total_return"], "rough") + (MADE_UP if is_made_up(row) else ""),
+        figure(found["total_return"], "rough") + (MADE_UP if row.is_synthetic else ""),
         figure(hold, "rough"),
         figure(found["sharpe"], "number"),
         figure(found["max_drawdown"], "rough"),
@@ -146,8 +146,8 @@ def comparison(rows: "Sequence[RunRow]") -> "Table":
         values = [plainly(row.config.get(key)) for row in rows]
         if len(set(values)) > 1:
             table.add_row(label, *values)
-    if any(is_made_up(row) for row in rows):
-        table.add_row("Data", *("made up" if is_made_up(row) else "recorded" for row in rows))
+    if any(row.is_synthetic for row in rows):
+        table.add_row("Data", *("made up" if row.is_synthetic else "recorded" for row in rows))
     for label, key, form in (*FIGURES, *COUNTS):
         table.add_row(label, *(figure((row.metrics or {}).get(key), form) for row in rows))
     return table
@@ -159,14 +159,9 @@ def heading(row: "RunRow") -> str:
     if row.manifest:
         parts.append(", ".join(row.manifest["skill"]["market"]["symbols"]))
     parts.append(f"{instant(row.config['from_ts'])} to {instant(row.config['to_ts'])}")
-    if is_made_up(row):
+    if row.is_synthetic:
         parts.append("made-up data")
     return " · ".join(parts)
-
-
-def is_made_up(row: "RunRow") -> bool:
-    """Whether a run was made on made-up data."""
-    return any(series["synthetic"] for series in (row.manifest or {}).get("data", ()))
 
 
 def short(row: "RunRow") -> str:

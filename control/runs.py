@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 
 from agent.run import NoTrader, trader_for
-from control import skills
 from control.errors import Invalid, NotFound
 from db import runs as store
 from db.errors import Refused as StoreRefused
@@ -87,9 +86,18 @@ async def newest(database: Database, user_id: UUID, *, limit: int, skill: str | 
         return await store.list_runs(connection, limit=limit, skill_name=skill)
 
 
+async def load(database: Database, user_id: UUID, run_id: UUID) -> RunRow:
+    """Give one run of a person's. Raises NotFound."""
+    async with database.as_user(user_id) as connection:
+        row = await store.load_run(connection, run_id)
+    if row is None:
+        raise NotFound(f"there is no run {run_id}; see `agentic sim list`")
+    return row
+
+
 async def record(database: Database, user_id: UUID, run_id: UUID) -> RunRecord:
     """Read a finished run back whole. Raises NotFound, or Invalid when it has no results."""
-    row = await _own(database, user_id, run_id)
+    row = await load(database, user_id, run_id)
     try:
         return await rebuild(database, row)
     except SimulationError as error:
@@ -118,11 +126,6 @@ async def delete(database: Database, user_id: UUID, run_id: UUID) -> None:
     async with database.as_worker() as connection:
         if not await store.delete_run(connection, user_id, run_id):
             raise NotFound(f"there is no run {run_id}")
-
-
-async def version_of(database: Database, user_id: UUID, reference: str) -> VersionRow:
-    """Give the Skill version that a run names as NAME or NAME@N. Raises NotFound."""
-    return await skills.find(database, user_id, reference)
 
 
 async def _spec(
@@ -157,14 +160,6 @@ async def _spec(
     except (SimulationError, NoTrader, ValueError) as error:
         raise Invalid(str(error)) from error
     return spec
-
-
-async def _own(database: Database, user_id: UUID, run_id: UUID) -> RunRow:
-    async with database.as_user(user_id) as connection:
-        row = await store.load_run(connection, run_id)
-    if row is None:
-        raise NotFound(f"there is no run {run_id}")
-    return row
 
 
 def _named(reference: str, found: list[UUID]) -> UUID | None:

@@ -1,11 +1,11 @@
 """Runs as a list shows them: one line each, with what is known of it so far."""
 
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from control.errors import Invalid, NotFound
+from control import runs
+from control.errors import Invalid
 from db import runs as store
 from db.pool import Database
 from db.runs import RunRow
@@ -60,11 +60,7 @@ async def list_runs(
 
 async def load_run(database: Database, user_id: UUID, run_id: UUID) -> RunLine:
     """Give one run of a person's. Raises NotFound."""
-    async with database.as_user(user_id) as connection:
-        row = await store.load_run(connection, run_id)
-    if row is None:
-        raise NotFound(f"there is no run {run_id}; see `agentic sim list`")
-    return line_of(row)
+    return line_of(await runs.load(database, user_id, run_id))
 
 
 def line_of(row: RunRow) -> RunLine:
@@ -82,7 +78,7 @@ def line_of(row: RunRow) -> RunLine:
         symbols=manifest.get("skill", {}).get("market", {}).get("symbols", []),
         from_ts=row.config.get("from_ts"),
         to_ts=row.config.get("to_ts"),
-        is_synthetic=_is_flagged(manifest.get("data"), "synthetic"),
+        is_synthetic=row.is_synthetic,
         total_return=metrics.get("total_return"),
         hold_return=hold.get("total_return"),
         sharpe=metrics.get("sharpe"),
@@ -91,10 +87,3 @@ def line_of(row: RunRow) -> RunLine:
         warnings=len(row.warnings),
         error=row.error,
     )
-
-
-def _is_flagged(part: Any, flag: str) -> bool:
-    """Whether anything within a part of a manifest carries a flag."""
-    if isinstance(part, dict):
-        return part.get(flag) is True or any(_is_flagged(each, flag) for each in part.values())
-    return isinstance(part, list) and any(_is_flagged(each, flag) for each in part)

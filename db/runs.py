@@ -60,6 +60,11 @@ class RunRow(msgspec.Struct, frozen=True):
     digests: dict[str, Any] | None
     baselines: dict[str, Any] | None
 
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether it was made on made-up data; not known, and so False, before it has a manifest."""
+        return any(series["synthetic"] for series in (self.manifest or {}).get("data", ()))
+
 
 class Chunk(msgspec.Struct, frozen=True):
     """What a run adds since its last checkpoint, with the checkpoint that it leads to."""

@@ -1,22 +1,7 @@
 """A headline, and when one could have known it."""
 
-import msgspec
-
 IMPORT_DELAY_MS = 60_000
 """Imported history has no time of first sight: it counts as known a minute after it was published."""
-
-
-class NewsItem(msgspec.Struct, frozen=True):
-    """One item of news. Its text is data from outside: quoted, never followed."""
-
-    id: str
-    source: str
-    published_at: int
-    available_at: int
-    title: str
-    body: str = ""
-    url: str = ""
-    symbols: tuple[str, ...] = ()
 
 
 def news_available_at(published_at: int, first_seen_at: int | None) -> int:

@@ -76,7 +76,7 @@ async def finish(database: Database, run_id: UUID, *, synthetic: bool = False) -
     }
     manifest = {
         "skill": {"market": {"symbols": ["BTC", "ETH"]}},
-        "data": {"BTC": {"bars": {"synthetic": synthetic}}},
+        "data": [{"symbol": "BTC", "kind": "bars", "synthetic": synthetic}],
     }
     async with database.as_worker() as connection:
         assert await store.claim_run(connection, "worker", run_id)
