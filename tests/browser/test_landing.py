@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from aiohttp.test_utils import TestServer
-from playwright.async_api import Page, ViewportSize
+from playwright.async_api import Page, Request, ViewportSize
 
 from cli.skill_starter import STARTER
 from control import skills
@@ -31,7 +31,12 @@ class Served:
         self.complaints: list[str] = []
         page.on("console", lambda message: self.complaints.append(message.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("requestfailed", lambda request: self.complaints.append(request.url))
+        page.on("requestfailed", self._failed)
+
+    def _failed(self, request: Request) -> None:
+        """Keep a request that was refused. One that the browser called off to go to another page is none."""
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"{request.url}: {request.failure}")
 
     async def sign_in(self) -> None:
         """Open the one-time link."""
