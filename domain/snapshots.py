@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any
 
 import msgspec
 
 from domain.actions import Action
+from domain.inference import ModelCall
 from domain.verdicts import Verdict
 
 
@@ -31,15 +31,26 @@ class AccountView(msgspec.Struct, frozen=True):
 
 
 class DecisionSnapshot(msgspec.Struct, frozen=True):
-    """One tick in which something was done or tried."""
+    """One tick in which something was done, tried or thought.
+
+    `context` is what a model was shown, `calls` what it said and did about it. `note` is what it said last, or why
+    the tick ended as it did; `failure` is the kind of what went wrong, "" where nothing did.
+    """
 
     id: str
     tick_ts: int
     outcome: TickOutcome
     context_digest: str
     trader: str
-    calls: tuple[dict[str, Any], ...]
+    calls: tuple[ModelCall, ...]
     actions: tuple[Action, ...]
     verdicts: tuple[Verdict, ...]
     account: AccountView
     note: str = ""
+    context: str = ""
+    failure: str = ""
+
+    @property
+    def light(self) -> "DecisionSnapshot":
+        """The same without what it was shown and what was said: what a whole run can keep in memory."""
+        return msgspec.structs.replace(self, context="", calls=())

@@ -15,6 +15,9 @@ from simulator.spec import RunSpec, to_config
 from skills.schema import front_matter
 from skills.skill import Skill
 
+_ELSEWHERE = frozenset({"platform", "mode", "origin"})
+"""Settings of a run that are not its own: caps are shown as they hold, and whence a model's outputs come is no matter."""
+
 
 def build_manifest(
     skill: Skill, number: int, digest: str, spec: RunSpec, caps: Caps, market: MarketData
@@ -24,7 +27,7 @@ def build_manifest(
         {
             "code_version": version("agentic-trading"),
             "skill": {"name": skill.name, "version": number, "digest": digest, **_head(skill)},
-            "run": {name: value for name, value in to_config(spec).items() if name != "platform"},
+            "run": {name: value for name, value in to_config(spec).items() if name not in _ELSEWHERE},
             "execution": market.description["execution_interval"],
             "costs": spec.cost_model,
             "caps": caps,

@@ -11,6 +11,9 @@ from domain.caps import LOOSEST, Caps
 DEFAULT_CASH = Decimal(10_000)
 
 
+Mode = Literal["live", "record", "replay"]
+
+
 class SimulationError(ValueError):
     """A run that can't be made, in one line: what was found, what was expected, what to do."""
 
@@ -20,7 +23,12 @@ class RunSpec(msgspec.Struct, frozen=True):
 
     `costs` "none" takes spread, impact, participation, rounding and slippage bounds away; fees stay.
     `execution_interval` None chooses the finest that covers every symbol. `platform` are the caps that tightened every
-    Skill's when the run was asked for.
+    Skill's when the run was asked for. `cutoff_ts` is the first instant that the Skill's model surely knows nothing of:
+    0 for a baseline, None where it is not known.
+
+    `sample` tells runs apart that ask a model the same; `mask` hides names, dates and price levels. `mode` says where
+    a model's outputs come from, and `origin` whose record is replayed: "" is one's own, else a bundle's digest. These
+    two change nothing about a result, so they are not in its manifest.
     """
 
     from_ts: int
@@ -31,6 +39,11 @@ class RunSpec(msgspec.Struct, frozen=True):
     seed: int = 0
     execution_interval: str | None = None
     platform: Caps = LOOSEST
+    cutoff_ts: int | None = 0
+    sample: int = 0
+    mask: bool = False
+    mode: Mode = "record"
+    origin: str = ""
 
     @property
     def cost_model(self) -> Costs:
