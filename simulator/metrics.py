@@ -210,7 +210,8 @@ def _money(record: RunRecord) -> dict[str, Any]:
     rest = pnl - realized - funding + fees
     is_open = any({fill.symbol: fill.position for fill in record.fills}.values())
     adjustments = ZERO if is_open else rest
-    net = None if record.inference_usd is None else pnl - record.inference_usd
+    cost = record.inference.cost_usd
+    net = None if cost is None else pnl - cost
     return {
         "net_return": None if net is None else float(net / record.start_usd),
         "pnl": pnl,
@@ -221,7 +222,7 @@ def _money(record: RunRecord) -> dict[str, Any]:
         "slippage": slippage,
         "funding": funding,
         "adjustments": adjustments,
-        "inference_cost": record.inference_usd,
+        "inference_cost": cost,
     }
 
 

@@ -13,7 +13,18 @@ from simulator.record import RunRecord
 from simulator.report.manifest import lasting
 
 NOT_SHOWN = frozenset(
-    {"run_id", "ts", "funding", "equity", "baselines", "decisions", "order_decisions", "prices", "manifest"}
+    {
+        "run_id",
+        "ts",
+        "funding",
+        "equity",
+        "baselines",
+        "decisions",
+        "order_decisions",
+        "prices",
+        "manifest",
+        "beside",
+    }
 )
 """Fields of a record that are left out, or that enter in a form of their own."""
 

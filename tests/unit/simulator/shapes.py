@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from domain.events import Liquidated
+from domain.inference import Inference
 from domain.time import DAY_MS, HOUR_MS
 from domain.verdicts import Refusal, Verdict
 from simulator.record import RunRecord
@@ -101,8 +102,8 @@ SHAPES: dict[str, Callable[[], RunRecord]] = {
     "synthetic": lambda: week_with(manifest={"data": {"BTC": {"synthetic": True}}}),
     "warned": lambda: week_with(warnings=("A gap. It lasted.", "no full stop")),
     "refused": lambda: week_with(refusals={"max_order_usd": 3, "price_band_pct": 1}),
-    "inference unknown": lambda: week_with(inference_usd=None),
-    "inference paid": lambda: week_with(inference_usd=Decimal("0.8421")),
+    "inference unknown": lambda: week_with(inference=Inference(calls=9, cost_usd=None)),
+    "inference paid": lambda: week_with(inference=Inference(calls=9, cost_usd=Decimal("0.8421"))),
     "without baselines": lambda: week_with(baselines={}),
     "no ticks": lambda: week_with(ticks={}),
     "failed ticks": lambda: week_with(ticks={"hold": 5, "failed": 2}),

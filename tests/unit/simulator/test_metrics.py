@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.events import Liquidated
+from domain.inference import Inference
 from domain.money import ZERO
 from simulator.metrics import Metrics, compute
 from simulator.record import RunRecord
@@ -195,7 +196,7 @@ def test_a_written_off_deficit_is_a_gain_of_the_account() -> None:
 
 def test_inference_stands_beside_the_account() -> None:
     """It lowers the net result, not the equity."""
-    record = record_of({"BTC": BARS}, inference_usd=Decimal("12.50"))
+    record = record_of({"BTC": BARS}, inference=Inference(calls=1, cost_usd=Decimal("12.50")))
     found = compute(record)
 
     assert (found.pnl, found.net_pnl, found.total_return) == (0, Decimal("-12.50"), 0.0)
@@ -204,7 +205,7 @@ def test_inference_stands_beside_the_account() -> None:
 
 def test_inference_of_unknown_price_leaves_the_net_result_unknown() -> None:
     """Unknown is not free."""
-    found = compute(record_of({"BTC": BARS}, inference_usd=None))
+    found = compute(record_of({"BTC": BARS}, inference=Inference(calls=1, cost_usd=None)))
 
     assert (found.net_pnl, found.net_return, found.inference_cost) == (None, None, None)
     assert found.total_return == 0.0

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from domain.events import Liquidated
+from domain.inference import Inference, Usage
+from domain.time import HOUR_MS
 from simulator.metrics import compute
 from simulator.record import RunRecord
 from simulator.report import report_digest
@@ -89,8 +91,15 @@ CHANGES: dict[str, dict[str, Any]] = {
     "whose reason it was": {"order_decisions": {1: SECOND.id, 2: FIRST.id}},
     "the ledger": {"ledger_digest": "abc"},
     "a warning": {"warnings": ("careful",)},
-    "inference": {"inference_usd": Decimal("0.01")},
-    "inference unknown": {"inference_usd": None},
+    "inference": {"inference": Inference(cost_usd=Decimal("0.01"))},
+    "inference unknown": {"inference": Inference(cost_usd=None)},
+    "calls": {"inference": Inference(calls=1)},
+    "tokens": {"inference": Inference(usage=Usage(cache_read=1))},
+    "what was malformed": {"inference": Inference(malformed={"prose": 1})},
+    "how ticks ended": {"inference": Inference(ended={"deadline": 1})},
+    "what the model knows": {"cutoff_ts": START + 50 * HOUR_MS},
+    "that nobody knows what it knows": {"cutoff_ts": None},
+    "what was hidden": {"masked": True},
     "the data": {"manifest": {**MANIFEST, "data": {"BTC": {"digest": "abd"}}}},
     "the code": {"manifest": {**MANIFEST, "code": {"version": "0.1.1"}}},
 }
@@ -107,7 +116,8 @@ def test_every_field_of_a_record_is_covered() -> None:
     tried = {name for change in CHANGES.values() for name in change}
 
     assert set(RunRecord.__struct_fields__) - tried == {
-        "run_id",  # left out on purpose
+        "run_id",  # left out on purpose, as is what other runs came to
+        "beside",
         "symbols",
         "to_ts",
         "interval_ms",
