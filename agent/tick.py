@@ -10,6 +10,7 @@ from decimal import Decimal
 from domain.account import FLAT, Position
 from domain.actions import Action
 from domain.ids import decision_id
+from domain.inference import ModelCall
 from domain.money import canonical
 from domain.orders import Order
 from domain.snapshots import AccountView, TickOutcome
@@ -20,13 +21,22 @@ from skills.skill import Skill
 
 
 class Tick:
-    """What may be seen and done at `ts` (UTC ms). Everything done is kept, with its verdict, in order."""
+    """What may be seen and done at `ts` (UTC ms). Everything done is kept, with its verdict, in order.
+
+    A model's tick also keeps what it was shown (`context`), what it said (`calls`), and how it ended: `note` in words,
+    `ended` in one word where something else than the model ended it, `failed` where that was a fault.
+    """
 
     __slots__ = (
         "_account",
         "_account_name",
         "_engine",
         "actions",
+        "calls",
+        "context",
+        "ended",
+        "failed",
+        "note",
         "past",
         "positions",
         "skill",
@@ -41,6 +51,11 @@ class Tick:
         self.positions: Mapping[str, Position] = engine.state.book.positions
         self.actions: list[Action] = []
         self.verdicts: list[Verdict] = []
+        self.calls: list[ModelCall] = []
+        self.context = ""
+        self.note = ""
+        self.ended = ""
+        self.failed = False
         self._engine = engine
         self._account_name = account_name
         self._account: AccountView | None = None
@@ -99,11 +114,12 @@ class Tick:
 
     @property
     def outcome(self) -> TickOutcome:
-        """How the tick ended: held, acted, or did nothing but be refused."""
-        if not self.actions:
-            return TickOutcome.HOLD
-        is_approved = any(verdict.approved for verdict in self.verdicts)
-        return TickOutcome.ACTED if is_approved else TickOutcome.REFUSED
+        """How the tick ended: acted, else failed, else did nothing but be refused, else held."""
+        if any(verdict.approved for verdict in self.verdicts):
+            return TickOutcome.ACTED
+        if self.failed:
+            return TickOutcome.FAILED
+        return TickOutcome.REFUSED if self.actions else TickOutcome.HOLD
 
 
 def _canonical(account: AccountView) -> AccountView:

@@ -112,10 +112,14 @@ class Tool(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a call came to: one line of JSON, equal for equal calls. `is_error` when nothing was done or read."""
+    """What a call came to: one line of JSON, equal for equal calls. `is_error` when nothing was done or read.
+
+    `problem` says in a word what was malformed about the call; the engine's refusals are answers like any other.
+    """
 
     text: str
     is_error: bool = False
+    problem: str = ""
 
 
 class Toolbox:
@@ -133,21 +137,21 @@ class Toolbox:
         """Call a tool by name with JSON arguments. Never raises for what the caller wrote."""
         tool = self._tools.get(name)
         if tool is None:
-            return _error(f"there is no tool {name[:60]!r}; there are {', '.join(self._tools) or 'none'}")
+            there_are = ", ".join(self._tools) or "none"
+            return _malformed("unknown_tool", f"there is no tool {name[:60]!r}; there are {there_are}")
         if len(arguments) > MOST_ARGUMENT_BYTES:
-            return _error(
-                f"the arguments have {len(arguments)} bytes; at most {MOST_ARGUMENT_BYTES} are read"
-            )
+            message = f"the arguments have {len(arguments)} bytes; at most {MOST_ARGUMENT_BYTES} are read"
+            return _malformed("too_large", message)
         if b"\\u0000" in arguments:
-            return _error("the arguments hold a NUL character; leave it out")
+            return _malformed("bad_arguments", "the arguments hold a NUL character; leave it out")
         try:
             given = msgspec.json.decode(arguments or b"{}", type=tool.takes)
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            return _error(f"{name}: {error}")
+            return _malformed("bad_arguments", f"{name}: {error}")
         try:
             return Answer(_text(await tool.work(tick, given)))
         except UnknownSymbol as error:
-            return _error(f"{name}: {error}")
+            return _malformed("unknown_symbol", f"{name}: {error}")
 
 
 class UnknownSymbol(ValueError):
@@ -244,8 +248,8 @@ def _order(order: Order) -> dict[str, Any]:
     }
 
 
-def _error(message: str) -> Answer:
-    return Answer(_text({"error": message}), is_error=True)
+def _malformed(problem: str, message: str) -> Answer:
+    return Answer(_text({"error": message}), is_error=True, problem=problem)
 
 
 def _text(value: Any) -> str:

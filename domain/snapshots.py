@@ -34,7 +34,8 @@ class DecisionSnapshot(msgspec.Struct, frozen=True):
     """One tick in which something was done, tried or thought.
 
     `context` is what a model was shown, `calls` what it said and did about it. `note` is what it said last, or why
-    the tick ended as it did; `failure` is the kind of what went wrong, "" where nothing did.
+    the tick ended as it did; `ended` says in a word what ended it, where that was not the model itself: a limit (calls,
+    tool_calls, malformed) or, with outcome FAILED, what failed (timeout, overloaded, refusal …).
     """
 
     id: str
@@ -48,7 +49,7 @@ class DecisionSnapshot(msgspec.Struct, frozen=True):
     account: AccountView
     note: str = ""
     context: str = ""
-    failure: str = ""
+    ended: str = ""
 
     @property
     def light(self) -> "DecisionSnapshot":

@@ -26,7 +26,7 @@ def build_manifest(
     return _plain(
         {
             "code_version": version("agentic-trading"),
-            "skill": {"name": skill.name, "version": number, "digest": digest, **_head(skill)},
+            "skill": {"name": skill.name, "number": number, "digest": digest, **_head(skill)},
             "run": {name: value for name, value in to_config(spec).items() if name not in _ELSEWHERE},
             "execution": market.description["execution_interval"],
             "costs": spec.cost_model,

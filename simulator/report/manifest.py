@@ -16,8 +16,11 @@ from domain.money import plain
 from domain.time import format_duration, iso
 from simulator.report import words
 
-VOLATILE = frozenset({"run_id", "started_at", "finished_at", "created_at", "wall_s", "host", "latency"})
-"""Keys that differ between two runs of the same thing; they are in no digest."""
+VOLATILE = frozenset(
+    {"run_id", "started_at", "finished_at", "created_at", "wall_s", "host", "latency", "number"}
+)
+"""Keys that differ between two runs of the same thing (the number of a version too: another's list counts otherwise);
+they are in no digest."""
 
 FIRST_PARTS = ("skill", "run", "costs", "caps")
 """The parts that are shown first, in this order."""
