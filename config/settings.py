@@ -6,7 +6,9 @@ are read once, by the command line, and handed down as plain values. `docs/setti
 
 import json
 import os
+import re
 import sys
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,6 +25,9 @@ TEST_PREFIX = "AGENTIC_TEST_"
 """Names that are for the project's own tests, and no settings."""
 
 MASK = "********"
+DEFAULT_MODEL = "anthropic:claude-sonnet-4-6"
+
+_LARGEST_JSON_FILE = 1_000_000
 
 
 class SettingsError(Exception):
@@ -37,9 +42,22 @@ def default_home() -> Path:
     return (state if state.is_absolute() else Path.home() / ".local" / "state") / "agentic"
 
 
+class _FileProblem(ValueError):
+    """A file that a setting names can't be used. Says why, and shows nothing of what is in it."""
+
+
 def _form(text: str) -> dict[str, Any]:
     """Say the form of a setting, for the docs and for the message when it has another."""
     return {"form": text}
+
+
+def _usd(default: int, description: str) -> Any:
+    return Field(
+        default=Decimal(default),
+        gt=0,
+        json_schema_extra=_form("USD above zero, such as 2.50"),
+        description=description,
+    )
 
 
 class Settings(BaseSettings):
@@ -91,6 +109,68 @@ class Settings(BaseSettings):
             "caps and never loosen them."
         ),
     )
+    anthropic_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("AGENTIC_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"),
+        json_schema_extra=_form("a key of printable characters without spaces"),
+        description="The key with which models are asked: Anthropic's, or that of the gateway at the base URL.",
+    )
+    model_base_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("AGENTIC_MODEL_BASE_URL", "ANTHROPIC_BASE_URL"),
+        json_schema_extra=_form("an http or https URL without /v1, a user, a query or a fragment"),
+        description="A gateway that speaks Anthropic's Messages API, to be asked instead of Anthropic.",
+    )
+    model_auth: Literal["bearer", "x-api-key"] = Field(
+        default="bearer",
+        json_schema_extra=_form("bearer or x-api-key"),
+        description="The header that carries the key.",
+    )
+    model_api_version: str | None = Field(
+        default=None,
+        pattern=r"^\d{4}-\d{2}-\d{2}$",
+        json_schema_extra=_form("a date, such as 2023-06-01"),
+        description="The `anthropic-version` that is sent, for a gateway that knows only an older one.",
+    )
+    model: str = Field(
+        default=DEFAULT_MODEL,
+        max_length=128,
+        pattern=r"^anthropic:[A-Za-z0-9][A-Za-z0-9._:/@+-]*$",
+        json_schema_extra=_form(f"anthropic:NAME, such as {DEFAULT_MODEL}"),
+        description="The model that `agentic skill new` writes into a Skill. A Skill's own `model` decides.",
+    )
+    models_file: Path | None = Field(
+        default=None,
+        json_schema_extra=_form("a TOML file"),
+        description="Facts about models that replace the product's own or add to them; see docs/models.md.",
+    )
+    model_concurrency: int = Field(
+        default=16,
+        ge=1,
+        le=256,
+        json_schema_extra=_form("a whole number from 1 to 256"),
+        description="How many calls to models may be under way at once, over all runs of this process.",
+    )
+    model_timeout_s: int = Field(
+        default=60,
+        ge=1,
+        le=600,
+        json_schema_extra=_form("a whole number of seconds from 1 to 600"),
+        description="How long one attempt at a call may take. A tick has a deadline of its own.",
+    )
+    inference_usd_per_call: Decimal = _usd(1, "The most that one call to a model may cost.")
+    inference_usd_per_tick: Decimal = _usd(2, "The most that the calls of one tick may cost together.")
+    inference_usd_per_user_day: Decimal = _usd(25, "The most that one person's calls may cost in a UTC day.")
+    inference_usd_per_day: Decimal = _usd(100, "The most that all calls may cost together in a UTC day.")
+    confirm_above_usd: Decimal = _usd(
+        20, "A run that is estimated to cost more than this is asked about before it starts."
+    )
+    mcp_servers: Annotated[dict[str, Any], NoDecode] = Field(
+        default_factory=dict,
+        repr=False,
+        json_schema_extra=_form("a JSON object, name → server, or @FILE for a file that holds one"),
+        description="The MCP servers whose tools a Skill may list, by name. Shown by name alone.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         json_schema_extra=_form("debug, info, warning or error"),
@@ -109,10 +189,41 @@ class Settings(BaseSettings):
             raise ValueError("not a Postgres URL")
         return url
 
+    @field_validator("anthropic_api_key")
+    @classmethod
+    def _is_key(cls, key: SecretStr | None) -> SecretStr | None:
+        text = key.get_secret_value().strip() if key else ""
+        if key and not re.fullmatch(r"[!-~]+", text):
+            raise ValueError("not a key")
+        return SecretStr(text) if key else None
+
+    @field_validator("model_base_url")
+    @classmethod
+    def _is_base_url(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url.rstrip("/"))
+        is_plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        if not is_plain or parts.query or parts.fragment or re.search(r"/v1(/messages)?$", parts.path):
+            raise ValueError("not a base URL")
+        return parts.geturl()
+
+    @field_validator("models_file")
+    @classmethod
+    def _absolute_file(cls, path: Path | None) -> Path | None:
+        return path.expanduser().absolute() if path else None
+
     @field_validator("platform_caps", mode="before")
     @classmethod
     def _read_json(cls, value: object) -> object:
-        return json.loads(value) if isinstance(value, str) else value
+        return _from_json(value) if isinstance(value, str) else value
+
+    @field_validator("mcp_servers", mode="before")
+    @classmethod
+    def _read_json_or_file(cls, value: object) -> object:
+        if isinstance(value, str) and value.startswith("@"):
+            value = _text_of(Path(value[1:]).expanduser())
+        return _from_json(value) if isinstance(value, str) else value
 
 
 class SettingLine(msgspec.Struct, frozen=True):
@@ -138,7 +249,7 @@ def describe_settings(settings: Settings) -> list[SettingLine]:
     return [
         SettingLine(
             name=setting_names(field)[-1],
-            value=_shown(getattr(settings, field)),
+            value=_shown(field, getattr(settings, field)),
             origin=_origin(field),
             meaning=Settings.model_fields[field].description or "",
         )
@@ -172,10 +283,32 @@ This page is written from `config/settings.py`, and a test keeps the two equal.
 | setting | form | default | meaning |
 | --- | --- | --- | --- |"""
 
+_HIDDEN = ("database_url", "anthropic_api_key", "model_base_url", "mcp_servers")
+"""Settings whose value may hold a secret, or have one put there by mistake."""
+
 _DEFAULT_HOME = (
     "the user's state folder: `~/.local/state/agentic`, or where `XDG_STATE_HOME` says; "
     "on macOS `~/Library/Application Support/agentic`"
 )
+
+
+def _from_json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _text_of(path: Path) -> str:
+    """Read the file that a setting names. Raises _FileProblem."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_JSON_FILE + 1)
+    except OSError as error:
+        raise _FileProblem(f"{path} can't be read: {error.strerror}") from None
+    if len(data) > _LARGEST_JSON_FILE:
+        raise _FileProblem(f"{path} is larger than {_LARGEST_JSON_FILE} bytes")
+    return data.decode()
 
 
 def _env_file() -> dict[str, str | None]:
@@ -208,13 +341,25 @@ def _first_line(error: ValidationError) -> str:
     """Say what is wrong with one setting. The value is shown unless it may hold a secret."""
     found = error.errors(include_url=False)[0]
     field = next(f for f in Settings.model_fields if found["loc"][0] in (f, *setting_names(f)))
-    value = "set to something else (not shown)" if field == "database_url" else repr(found["input"])
-    return f"{setting_names(field)[-1]} is {value}; expected {_form_of(field)}"
+    problem = found.get("ctx", {}).get("error")
+    if isinstance(problem, _FileProblem):
+        return f"{_name_in_use(field)}: {problem}"
+    value = "set to something else (not shown)" if field in _HIDDEN else repr(found["input"])
+    return f"{_name_in_use(field)} is {value}; expected {_form_of(field)}"
 
 
-def _shown(value: object) -> str:
+def _name_in_use(field: str) -> str:
+    """The name by which a setting is set, or else its usual one."""
+    names = setting_names(field)
+    given = {name.upper() for name, value in [*os.environ.items(), *_env_file().items()] if value}
+    return next((name for name in names if name in given), names[-1])
+
+
+def _shown(field: str, value: object) -> str:
     if isinstance(value, SecretStr):
-        return _without_password(value.get_secret_value())
+        return _without_password(value.get_secret_value()) if field == "database_url" else MASK
+    if field == "mcp_servers" and isinstance(value, dict):
+        value = dict.fromkeys(value, MASK)
     return json.dumps(value) if isinstance(value, dict) else str(value if value is not None else "")
 
 

@@ -1,10 +1,19 @@
 """Settings come from the environment, then from `.env`, and a wrong one is told in one line."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from config.settings import SettingLine, SettingsError, describe_settings, load_settings, settings_reference
+from config.settings import (
+    SettingLine,
+    Settings,
+    SettingsError,
+    describe_settings,
+    load_settings,
+    setting_names,
+    settings_reference,
+)
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 
@@ -13,9 +22,9 @@ DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, and an environment without settings."""
     monkeypatch.chdir(tmp_path)
-    for line in describe_settings(load_settings()):
-        monkeypatch.delenv(line.name, raising=False)
-    monkeypatch.delenv("AGENTIC_DATABASE_URL", raising=False)
+    for field in Settings.model_fields:
+        for name in setting_names(field):
+            monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
@@ -102,6 +111,36 @@ def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
         ("AGENTIC_LOG_LEVEL", "loud", "AGENTIC_LOG_LEVEL is 'loud'; expected debug, info, warning or error"),
         ("AGENTIC_PLATFORM_CAPS", "{", "AGENTIC_PLATFORM_CAPS is '{'; expected a JSON object, such as"),
         ("AGENTIC_PLATFORM_CAPS", "[1]", "AGENTIC_PLATFORM_CAPS is [1]; expected a JSON object, such as"),
+        ("AGENTIC_MODEL_AUTH", "basic", "AGENTIC_MODEL_AUTH is 'basic'; expected bearer or x-api-key"),
+        ("AGENTIC_MODEL_API_VERSION", "new", "AGENTIC_MODEL_API_VERSION is 'new'; expected a date, such as"),
+        (
+            "AGENTIC_MODEL",
+            "claude-sonnet-4-6",
+            "AGENTIC_MODEL is 'claude-sonnet-4-6'; expected anthropic:NAME",
+        ),
+        (
+            "AGENTIC_MODEL_CONCURRENCY",
+            "0",
+            "AGENTIC_MODEL_CONCURRENCY is '0'; expected a whole number from 1",
+        ),
+        ("AGENTIC_MODEL_TIMEOUT_S", "601", "AGENTIC_MODEL_TIMEOUT_S is '601'; expected a whole number of"),
+        ("AGENTIC_INFERENCE_USD_PER_CALL", "0", "AGENTIC_INFERENCE_USD_PER_CALL is '0'; expected USD above"),
+        (
+            "AGENTIC_INFERENCE_USD_PER_TICK",
+            "NaN",
+            "AGENTIC_INFERENCE_USD_PER_TICK is 'NaN'; expected USD above",
+        ),
+        (
+            "AGENTIC_INFERENCE_USD_PER_DAY",
+            "Infinity",
+            "AGENTIC_INFERENCE_USD_PER_DAY is 'Infinity'; expected",
+        ),
+        ("AGENTIC_CONFIRM_ABOVE_USD", "-1", "AGENTIC_CONFIRM_ABOVE_USD is '-1'; expected USD above zero"),
+        (
+            "AGENTIC_MCP_SERVERS",
+            "@/nowhere/x.json",
+            "AGENTIC_MCP_SERVERS: /nowhere/x.json can't be read: No such",
+        ),
         ("AGENTIC_WEB_PROT", "1", "AGENTIC_WEB_PROT is not a setting; did you mean AGENTIC_WEB_PORT?"),
         ("AGENTIC_QQQ", "1", "AGENTIC_QQQ is not a setting; docs/settings.md lists those there are"),
     ],
@@ -151,6 +190,106 @@ def test_platform_caps_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AGENTIC_PLATFORM_CAPS", '{"max_leverage": 5, "allow_short": false}')
 
     assert load_settings().platform_caps == {"max_leverage": 5, "allow_short": False}
+
+
+def test_both_names_of_the_key_are_read_and_it_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key of a shell's other tools counts, the program's own before it, and neither is seen anywhere."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-planted-1\n")
+    assert load_settings().anthropic_api_key.get_secret_value() == "sk-planted-1"  # type: ignore[union-attr]
+
+    monkeypatch.setenv("AGENTIC_ANTHROPIC_API_KEY", "sk-planted-2")
+    settings = load_settings()
+    assert settings.anthropic_api_key.get_secret_value() == "sk-planted-2"  # type: ignore[union-attr]
+    assert described("ANTHROPIC_API_KEY").value == "********"
+    assert "planted" not in f"{settings!r} {describe_settings(settings)!r} {settings.model_dump()}"
+
+
+@pytest.mark.parametrize("key", ["planted key", "plänted", "planted\nkey"])
+def test_a_key_that_cannot_be_one_is_refused_unseen(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """A key with a space or a line break in it was pasted wrongly, and would break the header."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+
+    with pytest.raises(SettingsError, match="ANTHROPIC_API_KEY is set to something else") as caught:
+        load_settings()
+
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "read"),
+    [
+        ("https://gateway.example/", "https://gateway.example"),
+        ("http://127.0.0.1:4000/anthropic", "http://127.0.0.1:4000/anthropic"),
+    ],
+)
+def test_a_base_url_may_have_a_path(monkeypatch: pytest.MonkeyPatch, url: str, read: str) -> None:
+    """A gateway may live below a path; a slash at the end means nothing."""
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "https://elsewhere.example")
+    monkeypatch.setenv("AGENTIC_MODEL_BASE_URL", url)
+
+    assert load_settings().model_base_url == read
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gateway.example/v1",
+        "https://gateway.example/v1/",
+        "https://gateway.example/v1/messages",
+        "https://planted:planted@gateway.example",
+        "https://gateway.example?key=planted",
+        "gateway.example",
+        "ftp://gateway.example",
+        "sk-planted",
+        "https://[planted",
+    ],
+)
+def test_a_wrong_base_url_is_told_without_showing_it(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The message names the name that was used and says that /v1 does not belong there."""
+    monkeypatch.setenv("AGENTIC_MODEL_BASE_URL", url)
+
+    with pytest.raises(SettingsError, match=r"^AGENTIC_MODEL_BASE_URL is .* URL without /v1") as caught:
+        load_settings()
+
+    assert "planted" not in str(caught.value)
+
+
+def test_budgets_are_exact_sums(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have defaults that hold, and what is set is a Decimal to the cent."""
+    monkeypatch.setenv("AGENTIC_INFERENCE_USD_PER_USER_DAY", "2.10")
+    settings = load_settings()
+
+    assert settings.inference_usd_per_user_day == Decimal("2.10")
+    assert (settings.inference_usd_per_call, settings.inference_usd_per_tick) == (1, 2)
+    assert (settings.inference_usd_per_day, settings.confirm_above_usd) == (100, 20)
+
+
+def test_mcp_servers_come_from_the_setting_or_from_a_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A JSON object, or @ and the file that holds it. Shown by name alone, for they may carry keys."""
+    monkeypatch.setenv("AGENTIC_MCP_SERVERS", '{"news": {"url": "https://h/mcp?key=planted"}}')
+    assert load_settings().mcp_servers == {"news": {"url": "https://h/mcp?key=planted"}}
+
+    (folder / "servers.json").write_text('{"news": {"url": "https://h/mcp?key=planted"}}')
+    monkeypatch.setenv("AGENTIC_MCP_SERVERS", "@servers.json")
+    settings = load_settings()
+    assert settings.mcp_servers == {"news": {"url": "https://h/mcp?key=planted"}}
+    assert described("AGENTIC_MCP_SERVERS").value == '{"news": "********"}'
+    assert "planted" not in f"{settings!r} {describe_settings(settings)!r}"
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"planted": ', "[" * 100_000])
+def test_wrong_mcp_servers_are_told_unseen(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """What is no JSON object is refused in one line, from the setting and from a file alike."""
+    (folder / "servers.json").write_text(text)
+    for value in (text, "@servers.json"):
+        monkeypatch.setenv("AGENTIC_MCP_SERVERS", value)
+
+        with pytest.raises(SettingsError, match=r"AGENTIC_MCP_SERVERS is set to .* a JSON object") as caught:
+            load_settings()
+
+        assert "planted" not in str(caught.value)
 
 
 def test_the_docs_list_exactly_the_settings_there_are() -> None:
