@@ -4,7 +4,7 @@ STARTER = """\
 ---
 name: {name}
 description: Follows the trend, small size
-model: baseline:sma-cross       # built in; others are hold, buy-and-hold and random
+model: baseline:sma-cross       # built in, like hold, buy-and-hold and random; examples/skills has language models
 model_params: {{fast: 20, slow: 50, size: 0.1}}   # bars, bars, base units
 schedule: 1h                    # when it decides, in UTC: an interval, or a cron such as "0 */4 * * mon-fri"
 market: {{symbols: [BTC], interval: 1h, bars: 200}}   # what it sees: symbols, and bars of each
