@@ -129,13 +129,19 @@ class Ends(msgspec.Struct, frozen=True):
 
 
 async def ends(
-    connection: Connection, tape: Tape, symbol: str, intervals_ms: Sequence[int | None]
+    connection: Connection,
+    tape: Tape,
+    symbol: str,
+    intervals_ms: Sequence[int | None],
+    between: tuple[int, int] | None = None,
 ) -> dict[int | None, Ends | None]:
     """Find the ends of a symbol's series by interval (None where the tape has none); None where there are no rows.
 
-    Looks at two rows a series, however long it is.
+    `between` looks at the rows of these instants alone, both included. Looks at two rows a series, however long it is.
     """
     where = "symbol = $1 and interval_ms = i" if "interval_ms" in tape.scope else "symbol = $1"
+    if between is not None:
+        where += f" and {tape.at} between {between[0]:d} and {between[1]:d}"
     first, last = (
         f"(select array[{tape.at}::text, source] from {tape.table} where {where}"
         f" order by {tape.at} {direction}, available_at {direction} limit 1)"

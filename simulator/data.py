@@ -1,24 +1,21 @@
 """The market's data for one run: what the venue replays, what the Skill can know, and a description of both."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-import db.tape
 from brokers.paper.tape import Tape, build_tape
 from db.connection import Connection
 from db.made_up import SYNTHETIC
-from db.market import BARS, FUNDING_RATES, MARKS, load_bars, load_funding, load_marks
-from db.tape import Rows, back, ends
+from db.tape import Rows
 from domain.bars import Bars
 from domain.instruments import Instrument
-from domain.time import HOUR_MS, INTERVALS_MS, format_interval, iso, parse_interval
+from domain.time import HOUR_MS, format_interval, iso, parse_interval
 from market.history import History, Series, first_bars, first_rates
-from market.instruments import kept_instruments
-from simulator.coverage import check_market, covers
+from simulator.rows import KINDS, RunRows, SeriesRows, SymbolRows, load_rows, unreadable
 from simulator.spec import RunSpec, SimulationError
 from skills.skill import Market, Skill
 
@@ -45,7 +42,7 @@ class MarketData(msgspec.Struct, frozen=True):
 
 
 class _Symbol(msgspec.Struct, frozen=True):
-    """One symbol's data as it was loaded; `entries` describe its series."""
+    """One symbol's data as a run uses it; `entries` describe its series."""
 
     seen: Series  # the bars that the Skill sees, from before the run on
     trades: Bars
@@ -56,81 +53,84 @@ class _Symbol(msgspec.Struct, frozen=True):
 
 async def load_market(connection: Connection, skill: Skill, spec: RunSpec) -> MarketData:
     """Load what a run needs. Raises SimulationError for a range, an interval or a symbol that can't be."""
-    execution_ms = await check_market(connection, skill, spec)
+    return assemble(await load_rows(connection, skill, spec), skill.market, spec)
+
+
+def assemble(loaded: RunRows, shown: Market, spec: RunSpec) -> MarketData:
+    """Put together what a run uses of the rows it reads. Raises SimulationError for rows that can't be used."""
     try:
-        loaded = {
-            symbol: await _load_symbol(connection, symbol, skill, spec, execution_ms)
-            for symbol in skill.market.symbols
-        }
+        symbols = {symbol: _symbol(rows, shown, spec) for symbol, rows in loaded.symbols.items()}
     except ValueError as error:
-        raise SimulationError(f"{error}; look at what was imported") from error
-    return _assemble(spec, loaded, await kept_instruments(connection), execution_ms, skill.market)
+        raise unreadable(error) from error
+    rates = (
+        {symbol: first_rates(symbol, one.funding) for symbol, one in symbols.items()} if spec.funding else {}
+    )
+    marks = {symbol: one.marks for symbol, one in symbols.items() if one.marks is not None}
+    try:
+        tape = build_tape(
+            {symbol: one.trades for symbol, one in symbols.items()}, marks, rates, spec.from_ts, spec.to_ts
+        )
+    except ValueError as error:
+        raise SimulationError(f"{error}; choose another range, or import what is missing") from error
+    known = {symbol: one.funding for symbol, one in symbols.items()} if shown.funding else {}
+    return MarketData(
+        tape=tape,
+        history=History(
+            {symbol: one.seen for symbol, one in symbols.items()},
+            known,
+            shown.bars * parse_interval(shown.interval),
+        ),
+        prices={
+            symbol: one.seen.first().between(spec.from_ts, spec.to_ts) for symbol, one in symbols.items()
+        },
+        instruments=loaded.instruments,
+        description={
+            "execution_interval": format_interval(loaded.execution_ms),
+            "series": [entry for one in symbols.values() for entry in one.entries],
+        },
+        stood_in=_stood_in(spec, symbols),
+        warnings=tuple(_warnings(spec, symbols)),
+    )
 
 
-async def _load_symbol(
-    connection: Connection, symbol: str, skill: Skill, spec: RunSpec, execution_ms: int
-) -> _Symbol:
-    """Load one symbol's series. Raises ValueError where prices can't be kept exactly."""
-    market_ms = parse_interval(skill.market.interval)
-    since = await back(connection, BARS, symbol, market_ms, spec.from_ts, skill.market.bars)
-    rows = await load_bars(connection, symbol, market_ms, since, spec.to_ts)
-    seen = Series(symbol, market_ms, rows, skill.market.bars)
+def _symbol(rows: SymbolRows, shown: Market, spec: RunSpec) -> _Symbol:
+    """Build one symbol's series. Raises ValueError where prices can't be kept exactly."""
+    market_ms = parse_interval(shown.interval)
+    seen = Series(rows.bars.symbol, market_ms, rows.bars.rows, shown.bars)
     trades = seen.first().between(spec.from_ts, spec.to_ts)
-    entries = [await _entry(connection, BARS, "bars", symbol, market_ms, rows, _holes(trades, spec))]
-    if execution_ms != market_ms:
-        rows = await load_bars(connection, symbol, execution_ms, spec.from_ts, spec.to_ts)
-        trades = first_bars(symbol, execution_ms, rows)
-        holes = _holes(trades, spec)
-        entries.append(await _entry(connection, BARS, "execution bars", symbol, execution_ms, rows, holes))
-    marks = await _marks(connection, symbol, spec, execution_ms)
-    if marks is not None:
-        entries.append(await _entry(connection, MARKS, "marks", symbol, marks[0], marks[1], []))
-    before = spec.from_ts - skill.market.bars * market_ms
-    settled = await load_funding(connection, symbol, before, spec.to_ts + 1)
-    if len(settled):
-        entries.append(await _entry(connection, FUNDING_RATES, "funding", symbol, None, settled, []))
-    mark_bars = None if marks is None else first_bars(symbol, marks[0], marks[1])
-    return _Symbol(seen, trades, mark_bars, settled, tuple(entries))
+    holes = {"bars": _holes(trades, spec)}
+    if rows.execution is not None:
+        trades = _first(rows.execution)
+        holes["execution bars"] = _holes(trades, spec)
+    return _Symbol(
+        seen=seen,
+        trades=trades,
+        marks=None if rows.marks is None else _first(rows.marks),
+        funding=rows.funding.rows,
+        entries=tuple(_entry(one, holes.get(one.kind, [])) for one in rows.series),
+    )
 
 
-async def _marks(
-    connection: Connection, symbol: str, spec: RunSpec, execution_ms: int
-) -> tuple[int, Rows] | None:
-    """The finest mark series that is no coarser than the execution bars and covers the run without a hole."""
-    fitting = [ms for ms in INTERVALS_MS.values() if ms <= execution_ms and execution_ms % ms == 0]
-    found = await ends(connection, MARKS, symbol, fitting)
-    for ms in fitting:
-        if covers(found[ms], ms, spec):
-            rows = await load_marks(connection, symbol, ms, spec.from_ts, spec.to_ts)
-            if len(first_bars(symbol, ms, rows)) == (spec.to_ts - spec.from_ts) // ms:
-                return ms, rows
-    return None
+def _first(series: SeriesRows) -> Bars:
+    assert series.interval_ms is not None
+    return first_bars(series.symbol, series.interval_ms, series.rows)
 
 
-async def _entry(
-    connection: Connection,
-    tape: db.tape.Tape,
-    kind: str,
-    symbol: str,
-    interval_ms: int | None,
-    rows: Rows,
-    gaps: list[tuple[int, int]],
-) -> dict[str, Any]:
+def _entry(series: SeriesRows, gaps: Sequence[tuple[int, int]]) -> dict[str, Any]:
     """One series in the manifest: what it is, how much, its holes, and the digest of every version of every row."""
-    found = (await ends(connection, tape, symbol, [interval_ms]))[interval_ms]
-    sources = found.sources if found is not None else ()
+    interval_ms = series.interval_ms
     interval = {} if interval_ms is None else {"interval": format_interval(interval_ms)}
     holes = {} if interval_ms is None else {"gaps": [list(gap) for gap in gaps[:MOST_GAPS_KEPT]]}
     return {
-        "symbol": symbol,
-        "kind": kind,
+        "symbol": series.symbol,
+        "kind": series.kind,
         **interval,
-        "rows": len(rows),
-        "source": ", ".join(sources),
-        "synthetic": SYNTHETIC in sources,
+        "rows": len(series.rows),
+        "source": ", ".join(series.sources),
+        "synthetic": SYNTHETIC in series.sources,
         **holes,
-        **_amendments(rows, interval_ms),
-        "digest": hashlib.sha256(rows.tobytes()).hexdigest(),
+        **_amendments(series),
+        "digest": hashlib.sha256(series.rows.tobytes()).hexdigest(),
     }
 
 
@@ -143,55 +143,18 @@ def _holes(bars: Bars, spec: RunSpec) -> list[tuple[int, int]]:
     return [*bars.gaps(), *([(ends, behind)] if behind else [])]
 
 
-def _amendments(rows: Rows, interval_ms: int | None) -> dict[str, int]:
+def _amendments(series: SeriesRows) -> dict[str, int]:
     """How many rows are later versions of the one before them, and how many bars were first seen after their close."""
-    names: Any = rows.dtype.names
-    at = rows["settled_at" if "settled_at" in names else "ts"]
+    at: Any = series.rows[KINDS[series.kind].at]
     is_first = np.diff(at, prepend=-1) != 0
-    late = is_first & (rows["available_at"] > at + (interval_ms or 0))
+    late = is_first & (series.rows["available_at"] > at + (series.interval_ms or 0))
     counts = {"revisions": int((~is_first).sum()), "late": int(late.sum())}
     return {name: count for name, count in counts.items() if count}
 
 
-def _assemble(
-    spec: RunSpec,
-    loaded: dict[str, _Symbol],
-    instruments: dict[str, Instrument],
-    execution_ms: int,
-    shown: Market,
-) -> MarketData:
-    rates = (
-        {symbol: first_rates(symbol, one.funding) for symbol, one in loaded.items()} if spec.funding else {}
-    )
-    marks = {symbol: one.marks for symbol, one in loaded.items() if one.marks is not None}
-    try:
-        tape = build_tape(
-            {symbol: one.trades for symbol, one in loaded.items()}, marks, rates, spec.from_ts, spec.to_ts
-        )
-    except ValueError as error:
-        raise SimulationError(f"{error}; choose another range, or import what is missing") from error
-    known = {symbol: one.funding for symbol, one in loaded.items()} if shown.funding else {}
-    return MarketData(
-        tape=tape,
-        history=History(
-            {symbol: one.seen for symbol, one in loaded.items()},
-            known,
-            shown.bars * parse_interval(shown.interval),
-        ),
-        prices={symbol: one.seen.first().between(spec.from_ts, spec.to_ts) for symbol, one in loaded.items()},
-        instruments={symbol: instruments[symbol] for symbol in loaded},
-        description={
-            "execution_interval": format_interval(execution_ms),
-            "series": [entry for one in loaded.values() for entry in one.entries],
-        },
-        stood_in=_stood_in(spec, loaded),
-        warnings=tuple(_warnings(spec, loaded)),
-    )
-
-
-def _stood_in(spec: RunSpec, loaded: dict[str, _Symbol]) -> dict[str, str]:
+def _stood_in(spec: RunSpec, symbols: dict[str, _Symbol]) -> dict[str, str]:
     found = {}
-    for symbol, one in loaded.items():
+    for symbol, one in symbols.items():
         if one.marks is None:
             found[f"{symbol} mark"] = (
                 "trade prices, since no marks as fine as its execution bars cover the run"
@@ -202,9 +165,9 @@ def _stood_in(spec: RunSpec, loaded: dict[str, _Symbol]) -> dict[str, str]:
     return found
 
 
-def _warnings(spec: RunSpec, loaded: dict[str, _Symbol]) -> Iterator[str]:
+def _warnings(spec: RunSpec, symbols: dict[str, _Symbol]) -> Iterator[str]:
     """What a reader must know of the data."""
-    for symbol, one in loaded.items():
+    for symbol, one in symbols.items():
         holes = _holes(one.trades, spec)
         if holes:
             missing = sum(count for _, count in holes)
