@@ -32,9 +32,10 @@ QUERY_MAX_CHARS = 1_000
 _STRAY_MINUS = re.compile(r'-(?![\w"])')
 _COLUMNS = ", ".join(NewsRow._fields)
 _FILTER = """
-where available_at <= $1 and ($2::text[] is null or symbols && $2)
+where available_at <= $1 and ($2::text[] is null or symbols && $2 or $4 and symbols = '{}')
   and ($3::bigint is null or available_at >= $3)
 """
+_LAST = 'available_at desc, source collate "C", id collate "C"'  # the same order whatever a server's language
 
 
 async def copy_in_news(connection: Connection, rows: Sequence[NewsRow]) -> Counts:
@@ -65,15 +66,20 @@ async def latest_news(
     as_of: int,
     *,
     symbols: Sequence[str] | None = None,
+    general: bool = False,
     since: int | None = None,
     limit: int = 20,
 ) -> list[NewsRow]:
-    """Give the newest stories known at `as_of`, newest first; of any of `symbols`, known since `since`."""
+    """Give the newest stories known at `as_of`, newest first; of any of `symbols`, known since `since`.
+
+    With `general`, those that name no symbol are among them.
+    """
     rows = await connection.fetch(
-        f"select {_COLUMNS} from news {_FILTER} order by available_at desc, source, id limit $4",
+        f"select {_COLUMNS} from news {_FILTER} order by {_LAST} limit $5",
         as_of,
         symbols,
         since,
+        general,
         limit,
     )
     return [NewsRow(*row) for row in rows]
@@ -85,6 +91,7 @@ async def search_news(
     as_of: int,
     *,
     symbols: Sequence[str] | None = None,
+    general: bool = False,
     since: int | None = None,
     limit: int = 20,
 ) -> list[NewsRow]:
@@ -94,12 +101,13 @@ async def search_news(
     is longer than QUERY_MAX_CHARS is cut. Of a very long story the beginning is searched.
     """
     rows = await connection.fetch(
-        f"select {_COLUMNS} from news, websearch_to_tsquery('english', $5) words {_FILTER}"
+        f"select {_COLUMNS} from news, websearch_to_tsquery('english', $6) words {_FILTER}"
         " and search @@ words"
-        " order by ts_rank_cd(search, words) desc, available_at desc, source, id limit $4",
+        f" order by ts_rank_cd(search, words) desc, {_LAST} limit $5",
         as_of,
         symbols,
         since,
+        general,
         limit,
         _asked(query),
     )
@@ -107,15 +115,22 @@ async def search_news(
 
 
 async def load_news(
-    connection: Connection, from_ts: int, to_ts: int, *, symbols: Sequence[str] | None = None
+    connection: Connection,
+    from_ts: int,
+    to_ts: int,
+    *,
+    symbols: Sequence[str] | None = None,
+    general: bool = False,
 ) -> list[NewsRow]:
     """Give all stories that became known in [from, to), in the order they did."""
     rows = await connection.fetch(
         f"select {_COLUMNS} from news where available_at >= $1 and available_at < $2"
-        " and ($3::text[] is null or symbols && $3) order by available_at, source, id",
+        " and ($3::text[] is null or symbols && $3 or $4 and symbols = '{}')"
+        ' order by available_at, source collate "C", id collate "C"',
         from_ts,
         to_ts,
         symbols,
+        general,
     )
     return [NewsRow(*row) for row in rows]
 

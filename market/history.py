@@ -13,9 +13,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from db.news import NewsRow
 from db.tape import Rows
 from domain.bars import Bar, Bars, FundingRates
-from domain.money import canonical
+from domain.money import canonical, exact, plain
+from domain.time import iso
+from market.news import NEWS_BACK_MS, NewsSource
 
 _FOREVER = 2**62
 
@@ -35,6 +38,7 @@ class BarsView(msgspec.Struct, frozen=True):
     count: int
     _sums: Sequence[int]
     most: int
+    _lines: dict[int, str]
 
     def __len__(self) -> int:
         return min(self.count, self.most)
@@ -52,6 +56,20 @@ class BarsView(msgspec.Struct, frozen=True):
             _canonical(self._bars.bar(index))
             for index in range(self.count - min(count, len(self)), self.count)
         ]
+
+    def lines(self, count: int) -> list[str]:
+        """The newest bars as `last` gives them, each as a line "open time,open,high,low,close,volume".
+
+        A line is written once however many instants show it.
+        """
+        known = self._lines
+        found = []
+        for index in range(self.count - min(count, len(self)), self.count):
+            line = known.get(index)
+            if line is None:
+                line = known[index] = _line(self._bars, index)
+            found.append(line)
+        return found
 
 
 class Series:
@@ -79,6 +97,7 @@ class Series:
         self._opens: Sequence[int] = ()  # of the table, between one that is always past and one that never is
         self._count = 1  # how many of them are past
         self._sums: Sequence[int] = (0,)
+        self._lines: dict[int, str] = {}
 
     def as_of(self, ts: int) -> BarsView:
         """The bars whose close, and whose version, was known at `ts`. Cheapest when asked in order of time."""
@@ -92,7 +111,7 @@ class Series:
         if not opens[count - 1] <= newest_open < opens[count]:
             count = bisect_right(opens, newest_open)
         self._count = count
-        return BarsView(self._bars, count - 1, self._sums, self.most)
+        return BarsView(self._bars, count - 1, self._sums, self.most, self._lines)
 
     def first(self) -> Bars:
         """The version of every bar that was seen first: what could be traded on when it happened."""
@@ -108,16 +127,23 @@ class Series:
         self._bars = _columns(self.symbol, self.interval_ms, known)
         self._opens = [-_FOREVER, *self._bars.ts.tolist(), _FOREVER]
         self._sums = list(accumulate(self._bars.close.tolist(), initial=0))
-        self._era, self._count = era, 1
+        self._era, self._count, self._lines = era, 1, {}
 
 
 class History:
-    """What a Skill can know of its market: bars of one interval, and the funding of `back_ms`, by symbol."""
+    """What a Skill can know of its market: bars of one interval, and the funding of `back_ms`, by symbol; news."""
 
-    def __init__(self, bars: dict[str, Series], funding: dict[str, Rows], back_ms: int = ALL) -> None:
+    def __init__(
+        self,
+        bars: dict[str, Series],
+        funding: dict[str, Rows],
+        back_ms: int = ALL,
+        news: NewsSource | None = None,
+    ) -> None:
         self._bars = bars
         self._funding = funding
         self._back_ms = back_ms
+        self._news = news
 
     def as_of(self, ts: int) -> "Past":
         """The past as it was known at `ts`, UTC ms."""
@@ -142,6 +168,19 @@ class Past(msgspec.Struct, frozen=True):
         since = self.ts - self.history._back_ms
         known = newest_rates(rows[(rows["available_at"] <= self.ts) & (rows["settled_at"] > since)])[-count:]
         return list(zip(known["settled_at"].tolist(), known["rate"].tolist(), strict=True))
+
+    async def latest_news(self, symbols: Sequence[str], limit: int) -> list[NewsRow]:
+        """The newest stories of these symbols or of none, at most `limit`, newest first."""
+        news = self.history._news
+        return [] if news is None else await news.latest(self.ts, self.ts - NEWS_BACK_MS, symbols, limit)
+
+    async def search_news(
+        self, query: str, symbols: Sequence[str], limit: int, back_ms: int = NEWS_BACK_MS
+    ) -> list[NewsRow]:
+        """The stories of these symbols or of none that fit the words best, known in the last `back_ms`, best first."""
+        news = self.history._news
+        since = self.ts - min(back_ms, NEWS_BACK_MS)
+        return [] if news is None else await news.search(query, self.ts, since, symbols, limit)
 
 
 def newest_rates(rows: Rows) -> Rows:
@@ -172,6 +211,21 @@ def _canonical(bar: Bar) -> Bar:
     return Bar(
         bar.ts, *(canonical(getattr(bar, name)) for name in ("open", "high", "low", "close", "volume"))
     )
+
+
+def _line(bars: Bars, index: int) -> str:
+    decimals = -int(bars.tick.as_tuple().exponent)
+    prices = (column[index] for column in (bars.open, bars.high, bars.low, bars.close))
+    volume = plain(exact(float(bars.volume[index])))
+    return f"{iso(int(bars.ts[index]))},{','.join(_px(int(px), decimals) for px in prices)},{volume}"
+
+
+def _px(ticks: int, decimals: int) -> str:
+    """Whole ticks of 10^−decimals as people write them, without trailing zeros."""
+    if not decimals:
+        return str(ticks)
+    whole, rest = divmod(ticks, 10**decimals)
+    return f"{whole}.{rest:0{decimals}}".rstrip("0").rstrip(".")
 
 
 def _newest(rows: Rows) -> Rows:
