@@ -38,7 +38,10 @@ class RunLost(DatabaseError):
 
 
 class RunRow(msgspec.Struct, frozen=True):
-    """A run without its checkpoint and series. Instants are UTC ms; `progress` runs from 0 to 1."""
+    """A run without its checkpoint and series. Instants are UTC ms; `progress` runs from 0 to 1.
+
+    `batch` is what it has in common with the runs that were asked for together with it.
+    """
 
     id: UUID
     user_id: UUID
@@ -59,6 +62,7 @@ class RunRow(msgspec.Struct, frozen=True):
     metrics: dict[str, Any] | None
     digests: dict[str, Any] | None
     baselines: dict[str, Any] | None
+    batch: UUID | None
 
     @property
     def is_synthetic(self) -> bool:
@@ -81,7 +85,7 @@ class Chunk(msgspec.Struct, frozen=True):
 _RUN_SQL = """
 select r.id, r.user_id, r.skill_version_id, s.name, v.number, r.status, r.created_at, r.started_at,
   r.finished_at, r.config, r.manifest, r.warnings, r.error, r.progress, r.worker, r.report_path,
-  o.metrics, o.digests, o.baselines
+  o.metrics, o.digests, o.baselines, r.batch
 from sim_runs r
 join skill_versions v on v.id = r.skill_version_id
 join skills s on s.id = v.skill_id
@@ -106,15 +110,18 @@ where id = $1 and worker = $2 and status = 'running' returning user_id
 """
 
 
-async def create_run(connection: Connection, user_id: UUID, skill_version_id: UUID, config: Any) -> UUID:
-    """Ask for a run of a skill version. `config` is any JSON value, or its bytes."""
+async def create_run(
+    connection: Connection, user_id: UUID, skill_version_id: UUID, config: Any, batch: UUID | None = None
+) -> UUID:
+    """Ask for a run of a skill version. `config` is any JSON value, or its bytes; `batch` is new to each batch."""
     run_id = uuid7()
     await connection.execute(
-        "insert into sim_runs (id, user_id, skill_version_id, config) values ($1, $2, $3, $4)",
+        "insert into sim_runs (id, user_id, skill_version_id, config, batch) values ($1, $2, $3, $4, $5)",
         run_id,
         user_id,
         skill_version_id,
         config,
+        batch,
     )
     return run_id
 
@@ -227,12 +234,18 @@ async def cancel_run(connection: Connection, run_id: UUID) -> None:
 
 
 async def delete_run(connection: Connection, user_id: UUID, run_id: UUID) -> bool:
-    """Delete a person's run with all it recorded, as the worker. False when it is not there or not theirs."""
+    """Delete a person's run with all it recorded, as the worker. False when it is not there or not theirs.
+
+    What models answered is kept, as other runs may have used it, and so is what the day cost.
+    """
     found = await connection.fetchval(
         "select id from sim_runs where id = $1 and user_id = $2 for update", run_id, user_id
     )
     if found is not None:
         await delete_rows(connection, run_id)
+        await connection.execute(
+            "delete from inference_totals where user_id = $1 and scope = $2", user_id, f"run:{run_id}"
+        )
         await connection.execute("delete from sim_runs where id = $1", run_id)
     return found is not None
 
@@ -264,6 +277,12 @@ async def list_runs(
         before,
         skill_name,
     )
+    return [RunRow(*row) for row in rows]
+
+
+async def batch_runs(connection: Connection, batch: UUID) -> list[RunRow]:
+    """Give the runs of a batch that one can see, in the order in which they were asked for."""
+    rows = await connection.fetch(_RUN_SQL + "where r.batch = $1 order by r.id", batch)
     return [RunRow(*row) for row in rows]
 
 

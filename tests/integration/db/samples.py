@@ -45,6 +45,10 @@ USER_ROWS = {
     "fills": "insert into fills (user_id, account_id, seq, ts, symbol, side, size, px, fee, realized, kind)"
     " values ($1, sample($1, 'run'), 1, now(), 'BTC', 'buy', 1, 1, 0, 0, 'trade')",
     "decision_snapshots": "insert into decision_snapshots values ('d', $1, sample($1, 'run'), now(), 'hold', '{}')",
+    "model_calls": "insert into model_calls (user_id, route, key, model, parts, outcome)"
+    " values ($1, 'r', 'k', 'm', '{}', '{}')",
+    "tool_results": "insert into tool_results (user_id, key, body) values ($1, 'k', '{}')",
+    "inference_totals": "insert into inference_totals values ($1, 'day:2025-01-01', 1)",
 }
 """A person's row of each table with people's rows, in the order in which they lean on each other.
 

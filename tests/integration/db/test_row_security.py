@@ -20,9 +20,11 @@ WORKER_MAY = {
     "decision_snapshots": "DELETE INSERT SELECT",
     "fills": "DELETE INSERT SELECT",
     "funding_rates": "INSERT SELECT",
+    "inference_totals": "DELETE INSERT SELECT UPDATE",
     "instruments": "INSERT SELECT UPDATE",
     "journal_entries": "DELETE INSERT SELECT",
     "mark_prices": "INSERT SELECT",
+    "model_calls": "INSERT SELECT UPDATE",
     "news": "INSERT SELECT",
     "orders": "DELETE INSERT SELECT UPDATE",
     "profiles": "SELECT",
@@ -31,12 +33,13 @@ WORKER_MAY = {
     "sim_series": "INSERT SELECT",
     "skill_versions": "SELECT",
     "skills": "SELECT",
+    "tool_results": "INSERT SELECT",
 }
 """Everything that the worker may do, by table."""
 
 PEOPLE_MAY = {
     "profiles": "SELECT UPDATE(settings)",
-    "sim_runs": "INSERT(config) INSERT(id) INSERT(skill_version_id) INSERT(user_id) SELECT"
+    "sim_runs": "INSERT(batch) INSERT(config) INSERT(id) INSERT(skill_version_id) INSERT(user_id) SELECT"
     " UPDATE(finished_at) UPDATE(status)",
     "skill_versions": "INSERT SELECT",
     "skills": "INSERT SELECT UPDATE(archived_at) UPDATE(name)",
