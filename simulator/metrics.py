@@ -6,7 +6,6 @@ impact and funding; the cost of inference is not taken from the account, so it s
 `net_return` includes it.
 """
 
-import math
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -18,31 +17,12 @@ from numpy.typing import NDArray
 from domain.bars import Floats, Ticks
 from domain.money import USD_QUANTUM, ZERO, exact, plain
 from domain.orders import Fill
-from domain.time import YEAR_MS
-from simulator.bootstrap import Range, intervals, vary
+from simulator.bootstrap import Range, intervals
+from simulator.curves import Curve, curve, simple_returns
+from simulator.cutoff import Split, split
 from simulator.record import RunRecord
+from simulator.thinking import Thinking, often_first, thinking
 from simulator.trades import Trade, slippage_usd, trades
-
-
-class Curve(msgspec.Struct, frozen=True, kw_only=True):
-    """The figures of one equity series. `max_drawdown` is a fraction ≤ 0.
-
-    `max_drawdown_ms` is the length of the deepest drawdown, from its peak until equity was back there or
-    the series ended (then `max_drawdown_recovered` is False). `longest_drawdown_ms` is the longest time
-    under water, which may be another drawdown.
-    """
-
-    final_equity: Decimal
-    total_return: float
-    annual_return: float | None
-    volatility: float | None
-    sharpe: float | None
-    sortino: float | None
-    calmar: float | None
-    max_drawdown: float
-    max_drawdown_ms: int
-    max_drawdown_recovered: bool
-    longest_drawdown_ms: int
 
 
 class Metrics(Curve, frozen=True, kw_only=True):
@@ -51,7 +31,7 @@ class Metrics(Curve, frozen=True, kw_only=True):
     `pnl` is final equity less start. `gross_pnl` is what prices alone would have given: `pnl` before fees,
     slippage and funding. `net_pnl` and `net_return` are after inference, and None where its price is not
     known. `funding` is positive when received. `open_pnl` is the part of `pnl` that was not realized at the
-    end; `adjustments` is what a backstop took or a bankruptcy wrote off.
+    end; `adjustments` is what a backstop took or a bankruptcy wrote off. `split` is None for a baseline.
     """
 
     sharpe_ci95: Range | None
@@ -79,17 +59,21 @@ class Metrics(Curve, frozen=True, kw_only=True):
     liquidations: int
     refused: int
     refusals: dict[str, int]
+    inference: Thinking
+    split: Split | None
     baselines: dict[str, Curve]
 
 
 def compute(record: RunRecord) -> Metrics:
     """Work out every figure of a finished run."""
+    made = trades(record.fills, record.funding, record.order_decisions)
+    traded = _trading(made)
     returns = simple_returns(record.equity)
     luck = intervals(returns, record.interval_ms, record.seed)
     figures = {
-        **_curve(record, record.equity, record.final_equity),
+        **_whole(record, record.equity, record.final_equity),
         **_money(record),
-        **_trading(trades(record.fills, record.funding, record.order_decisions)),
+        **traded,
         "sharpe_ci95": luck.sharpe,
         "total_return_ci95": luck.total_return,
         "exposure": _exposure(record),
@@ -97,16 +81,23 @@ def compute(record: RunRecord) -> Metrics:
         "fills": len(record.fills),
         "liquidations": len(record.liquidations),
         "refused": sum(record.refusals.values()),
-        "refusals": dict(sorted(record.refusals.items(), key=lambda rule: (-rule[1], rule[0]))),
+        "refusals": often_first(record.refusals),
+        "inference": thinking(record, traded["trades"]),
+        "split": split(record, made),
         "baselines": {
-            name: Curve(**_curve(record, equity, exact(float(equity[-1]))))
+            name: Curve(**_whole(record, equity, exact(float(equity[-1]))))
             for name, equity in record.baselines.items()
         },
     }
     return Metrics(**figures)
 
 
-def as_dict(metrics: Curve) -> dict[str, Any]:
+def _whole(record: RunRecord, equity: Floats, final: Decimal) -> dict[str, Any]:
+    """The fields of a Curve over all of a run."""
+    return curve(record.ts, equity, record.interval_ms, record.start_usd, final)
+
+
+def as_dict(metrics: msgspec.Struct) -> dict[str, Any]:
     """Give the figures for JSON: money as plain decimal text, ratios as numbers, undefined as null."""
     return {name: _jsonable(value) for name, value in msgspec.structs.asdict(metrics).items()}
 
@@ -114,83 +105,11 @@ def as_dict(metrics: Curve) -> dict[str, Any]:
 def _jsonable(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain(value)
-    if isinstance(value, Curve):
+    if isinstance(value, msgspec.Struct):
         return as_dict(value)
     if isinstance(value, dict):
         return {key: _jsonable(each) for key, each in value.items()}
     return list(value) if isinstance(value, tuple) else value
-
-
-# a curve
-
-
-def simple_returns(equity: Floats) -> Floats:
-    """The return of each step, equity after over equity before − 1. After an equity of 0 there is none: 0."""
-    before = equity[:-1]
-    ratio = np.divide(equity[1:], before, out=np.ones(len(before)), where=before > 0)
-    return np.asarray(ratio - 1.0)
-
-
-def _curve(record: RunRecord, equity: Floats, final: Decimal) -> dict[str, Any]:
-    """The fields of a Curve."""
-    returns = simple_returns(equity)
-    year = YEAR_MS / record.interval_ms
-    depth = drawdowns(equity)
-    worst = float(depth.min())
-    annual = _annual_return(float(equity[-1] / equity[0]), int(record.ts[-1] - record.ts[0]))
-    return {
-        "final_equity": final,
-        "total_return": float(final / record.start_usd) - 1.0,
-        "annual_return": annual,
-        **_ratios(returns, year),
-        "calmar": None if annual is None or not worst else annual / -worst,
-        "max_drawdown": worst,
-        **_lengths(record.ts, depth),
-    }
-
-
-def _annual_return(growth: float, duration_ms: int) -> float | None:
-    """The yearly rate that gives this growth; None without time, or beyond what a float holds."""
-    if not duration_ms or growth < 0:
-        return None
-    try:
-        return float(growth ** (YEAR_MS / duration_ms)) - 1.0
-    except OverflowError:
-        return None
-
-
-def _ratios(returns: Floats, year: float) -> dict[str, float | None]:
-    """Volatility, Sharpe and Sortino, annualised by √year. Returns that do not vary have no deviation at all."""
-    if len(returns) < 2:
-        return {"volatility": None, "sharpe": None, "sortino": None}
-    mean = float(returns.mean())
-    deviation = float(returns.std(ddof=1)) if vary(returns) else 0.0
-    downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)))
-    return {
-        "volatility": deviation * math.sqrt(year),
-        "sharpe": mean / deviation * math.sqrt(year) if deviation else None,
-        "sortino": mean / downside * math.sqrt(year) if downside else None,
-    }
-
-
-def drawdowns(equity: Floats) -> Floats:
-    """How far equity lies below its peak so far, as fractions ≤ 0."""
-    return np.asarray(equity / np.maximum.accumulate(equity) - 1.0)
-
-
-def _lengths(ts: Ticks, depth: Floats) -> dict[str, Any]:
-    """How long the deepest drawdown lasted, and the longest, in ms."""
-    peaks = np.flatnonzero(depth >= 0)
-    ends = np.append(peaks[1:], len(ts) - 1)
-    spans = np.where(ends - peaks > 1, ts[ends] - ts[peaks], 0)
-    if depth[-1] < 0:
-        spans[-1] = ts[-1] - ts[peaks[-1]]
-    deepest = int(np.searchsorted(peaks, int(depth.argmin()), side="right")) - 1
-    return {
-        "max_drawdown_ms": int(spans[deepest]),
-        "max_drawdown_recovered": bool(deepest < len(peaks) - 1 or depth[-1] >= 0),
-        "longest_drawdown_ms": int(spans.max()),
-    }
 
 
 # the account

@@ -8,7 +8,8 @@ import numpy as np
 
 from domain.bars import Bars, Floats
 from domain.time import iso
-from simulator.metrics import Metrics, drawdowns
+from simulator.curves import drawdowns
+from simulator.metrics import Metrics
 from simulator.record import RunRecord
 from simulator.report import words
 from simulator.report.axes import BOX, Tick, TimeScale

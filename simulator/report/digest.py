@@ -24,6 +24,7 @@ NOT_SHOWN = frozenset(
         "prices",
         "manifest",
         "beside",
+        "inference",
     }
 )
 """Fields of a record that are left out, or that enter in a form of their own."""

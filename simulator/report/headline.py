@@ -7,7 +7,8 @@ import msgspec
 
 from domain.time import DAY_MS, YEAR_MS
 from simulator.bootstrap import Range
-from simulator.metrics import Curve, Metrics
+from simulator.curves import Curve
+from simulator.metrics import Metrics
 from simulator.record import RunRecord
 from simulator.report import words
 from simulator.report.manifest import flagged

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from domain.bars import Floats
-from simulator.metrics import drawdowns
+from simulator.curves import drawdowns
 from simulator.record import RunRecord
 from simulator.report import words
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 import msgspec
 
 from simulator.bootstrap import Range
-from simulator.metrics import Curve, Metrics
+from simulator.curves import Curve
+from simulator.metrics import Metrics
 from simulator.record import RunRecord
 from simulator.report import words
 

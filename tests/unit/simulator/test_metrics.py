@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.events import Liquidated
-from domain.inference import Inference
+from domain.inference import Inference, Usage
 from domain.money import ZERO
 from simulator.metrics import Metrics, compute
 from simulator.record import RunRecord
@@ -230,3 +230,50 @@ def test_the_seed_decides_the_intervals_of_luck() -> None:
     assert other.sharpe_ci95 not in (None, first.sharpe_ci95)
     assert first.total_return_ci95 is not None
     assert first.total_return_ci95[0] < first.total_return < first.total_return_ci95[1]
+
+
+THOUGHT = Inference(
+    calls=40,
+    usage=Usage(input=1_000, output=2_000, cache_read=30_000, cache_write_5m=400),
+    cost_usd=Decimal("0.60"),
+    malformed={"prose": 1, "unknown_tool": 3},
+    ended={"deadline": 1, "calls": 2},
+)
+
+
+def test_thinking_is_told_by_call_tick_and_trade() -> None:
+    """Sixty cents over sixty ticks is a cent each; ticks that a halt let pass were not thought about."""
+    made = [
+        Entry(0, Decimal("0.1")),
+        Entry(30, Decimal("-0.1")),
+        Entry(40, Decimal("0.1")),
+        Entry(50, Decimal("-0.1")),
+    ]
+    ticks = {"hold": 50, "acted": 4, "failed": 6, "halted": 30}
+    found = compute(record_of({"BTC": BARS}, made, inference=THOUGHT, ticks=ticks)).inference
+
+    assert (found.calls, found.ticks, found.failed_ticks) == (40, 60, 6)
+    assert (found.cost, found.cost_per_tick, found.cost_per_trade) == (
+        Decimal("0.60"),
+        Decimal("0.01"),
+        Decimal("0.30"),
+    )
+    assert found.usage.prompt == 31_400
+    assert found.malformed_per_call == pytest.approx(0.1)
+    assert list(found.malformed.items()) == [("unknown_tool", 3), ("prose", 1)]
+    assert list(found.ended.items()) == [("calls", 2), ("deadline", 1)]
+
+
+def test_thinking_of_unknown_price_costs_an_unknown_amount_each() -> None:
+    """Not 0, and its other figures stay known."""
+    found = compute(record_of({"BTC": BARS}, inference=Inference(calls=3, cost_usd=None))).inference
+
+    assert (found.calls, found.cost, found.cost_per_tick, found.cost_per_trade) == (3, None, None, None)
+    assert found.malformed_per_call == 0.0
+
+
+def test_a_baseline_thinks_nothing_for_nothing() -> None:
+    """It costs 0; without a call there is no share of malformed ones."""
+    found = compute(record_of({"BTC": BARS}, ticks={})).inference
+
+    assert (found.calls, found.cost, found.cost_per_tick, found.malformed_per_call) == (0, 0, None, None)

@@ -11,7 +11,7 @@ from domain.events import Liquidated
 from domain.inference import Inference, Usage
 from domain.time import HOUR_MS
 from simulator.metrics import compute
-from simulator.record import RunRecord
+from simulator.record import Beside, RunRecord, Sibling
 from simulator.report import report_digest
 from tests.unit.simulator.samples import START, Entry, record_of, walk
 
@@ -55,6 +55,20 @@ def test_when_and_where_it_ran_does_not_count() -> None:
 
     assert digest(run(run_id="two", manifest=elsewhere)) == digest(run())
     assert digest(run(decisions=renamed, order_decisions=orders)) == digest(run())
+
+
+def test_what_other_runs_came_to_does_not_count() -> None:
+    """A batch may grow after a run of it is done."""
+    other = Sibling("two", 1, 1, Decimal(1), -1.0, -1.0, None, -1.0, 0, 0, None)
+
+    assert digest(run(beside=Beside((other,), other))) == digest(run())
+
+
+def test_equal_costs_count_alike_however_they_are_written() -> None:
+    """A cost that was kept and read back may trail other zeros."""
+    written, read = (Inference(cost_usd=Decimal(text)) for text in ("0.50", "0.5"))
+
+    assert digest(run(inference=written)) == digest(run(inference=read))
 
 
 def changed_curve() -> np.ndarray[Any, Any]:
