@@ -19,13 +19,14 @@ from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from config.models import DEFAULT_MODEL
+
 PREFIX = "AGENTIC_"
 ENV_FILE = Path(".env")
 TEST_PREFIX = "AGENTIC_TEST_"
 """Names that are for the project's own tests, and no settings."""
 
 MASK = "********"
-DEFAULT_MODEL = "anthropic:claude-sonnet-4-6"
 
 _LARGEST_JSON_FILE = 1_000_000
 
