@@ -9,6 +9,7 @@ its bug fixes: what a model is shown must be the same to the byte wherever a run
 
 import re
 import unicodedata
+from functools import lru_cache
 from html import unescape
 
 import msgspec
@@ -26,6 +27,7 @@ _BLANK = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 """Characters that show nothing and are not of a hidden category: fillers, joiners, selectors of variants."""
+_ENDS = "\t\n\r\f\v\x85"
 _MARKUP = str.maketrans({"<": None, ">": None, "&": None})
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
@@ -36,7 +38,12 @@ def clean(text: str, most: int) -> str:
     Entities are decoded, scripts and styles dropped, blanks folded; what is cut ends in "…". Of a very long text only
     the beginning is read. Never raises, and cleaning twice changes nothing.
     """
-    text = text[: 4 * most + 2_000]
+    return _cleaned(text[: 4 * most + 2_000], most)
+
+
+@lru_cache(maxsize=4_096)
+def _cleaned(text: str, most: int) -> str:
+    """As `clean`. What stays in the news for weeks is shown at tick after tick."""
     for _ in range(_ROUNDS):
         cleaned = _cut(_folded(_without_markup(text)), most)
         if cleaned == text:
@@ -77,10 +84,9 @@ def _without_markup(text: str) -> str:
 
 def _without_hidden(text: str) -> str:
     """The text in composed form (NFC), without characters that can't be seen; line ends and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    seen = (char for char in text if char in "\t\n\r\f\v\x85" or unicodedata.category(char) not in _HIDDEN)
-    return unicodedata.normalize("NFC", _BLANK.sub("", "".join(seen)))
+    if not text.isprintable():
+        text = "".join(char for char in text if char in _ENDS or unicodedata.category(char) not in _HIDDEN)
+    return text if text.isascii() else unicodedata.normalize("NFC", _BLANK.sub("", text))
 
 
 def _folded(text: str) -> str:

@@ -34,6 +34,7 @@ from engine import flatten, risk, validate
 from engine.approval import approve
 from engine.book import Book
 from engine.desk import Desk
+from engine.used import Used, used
 from engine.watch import HaltEvent, Watch, after, end_of_day
 
 
@@ -94,6 +95,10 @@ class Engine:
     def mark(self, symbol: str) -> Decimal | None:
         """The fresh mark of a symbol, if there is one."""
         return self._broker.mark(symbol)
+
+    def used(self, ts: int) -> Used:
+        """How much of its caps the account uses at this moment."""
+        return used(self._desk(ts), self.state.watch)
 
     # Actions.
 
