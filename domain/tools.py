@@ -82,7 +82,7 @@ def pin(server: str, name: str, description: str | None, schema: Any, as_of: str
         )
     if not isinstance(schema, dict) or schema.get("type") != "object":
         raise ToolRefused(f"{where} describes its arguments by no JSON Schema of an object")
-    if _depth(schema) > DEEPEST_SCHEMA:
+    if depth(schema, DEEPEST_SCHEMA) > DEEPEST_SCHEMA:
         raise ToolRefused(f"{where} nests its arguments deeper than {DEEPEST_SCHEMA} levels")
     if not _is_sound(schema):
         raise ToolRefused(f"{where} lists its arguments in a form that JSON Schema does not know")
@@ -121,6 +121,22 @@ def canonical_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
+def depth(value: Any, most: int) -> int:
+    """How deep lists and objects nest; more than `most` is not counted out."""
+    level, found = [value], 0
+    while found <= most:
+        nested = (
+            each.values() if isinstance(each, dict) else each
+            for each in level
+            if isinstance(each, dict | list)
+        )
+        level = [child for children in nested for child in children]
+        if not level:
+            break
+        found += 1
+    return found
+
+
 def _is_visible(char: str) -> bool:
     if char in "\n\t":
         return True
@@ -151,17 +167,3 @@ def _is_sound(schema: dict[str, Any]) -> bool:
         and isinstance(required, list)
         and all(isinstance(name, str) for name in required)
     )
-
-
-def _depth(value: Any) -> int:
-    """How deep lists and objects nest, counted no deeper than it matters."""
-    level, depth = [value], 0
-    while level and depth <= DEEPEST_SCHEMA:
-        nested = (
-            each.values() if isinstance(each, dict) else each
-            for each in level
-            if isinstance(each, dict | list)
-        )
-        level = [child for children in nested for child in children]
-        depth += 1
-    return depth - 1
