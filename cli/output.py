@@ -30,7 +30,8 @@ T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead.")]
 """The option that every command that prints has: `as_json: AsJson = False`."""
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""What moves the cursor, and what reorders or hides the letters around it."""
 
 _EXPECTED = (
     ("control.errors", "Refused"),
@@ -93,7 +94,12 @@ def say(text: str) -> None:
 
 def printable(text: str) -> str:
     """Show control characters by their code, so that no terminal acts on them: a file's name may be anybody's."""
-    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return _CONTROLS.sub(_code, text)
+
+
+def _code(found: re.Match[str]) -> str:
+    point = ord(found[0])
+    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}"
 
 
 def emit(document: T, as_json: bool, human: Callable[[T], Any]) -> None:

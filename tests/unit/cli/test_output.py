@@ -10,7 +10,7 @@ import pytest
 import typer
 from rich.table import Table
 
-from cli.output import describe, emit, plain_errors, print_json, progress, run, say, to_json
+from cli.output import describe, emit, plain_errors, print_json, printable, progress, run, say, to_json
 from config.settings import SettingsError
 from control.errors import NotFound
 from db.errors import DiskFull
@@ -89,6 +89,14 @@ def test_nothing_that_is_shown_moves_the_terminal(capsys: pytest.CaptureFixture[
     assert shown.err == "a\\x1b[2Jb\\x0d\\x9bc\n"
     assert shown.out.count("a\\x1b[2Jb\\x0d\\x9bc") == 3
     assert not set("\x1b\r\x9b") & set(shown.out)
+
+
+def test_what_reorders_or_hides_letters_is_shown_by_its_code() -> None:
+    """A text can't be read backwards, or be another one than it looks like."""
+    assert (
+        printable("pay\u202e01 DSU\u2069 \ufefftwice\u200b") == "pay\\u202e01 DSU\\u2069 \\ufefftwice\\u200b"
+    )
+    assert printable("größer – 慢 🙂\ttab\nline") == "größer – 慢 🙂\ttab\nline"
 
 
 @pytest.mark.parametrize(
