@@ -28,6 +28,7 @@ COMMANDS = {
     "data": Lazy("cli.data", "Market history: import it, make it up, see what there is"),
     "skill": Lazy("cli.skill", "Skills: new, check, save, list, show, diff, export, archive"),
     "sim": Lazy("cli.sim", "Simulations: run a Skill over history, and look at its results"),
+    "decisions": Lazy("cli.decisions", "Why a run did what it did: its decisions, or the whole story of one"),
     "user": Lazy("cli.user", "People: add one"),
     "doctor": Lazy("cli.doctor_command", "Say what is wrong with this machine's set-up, and every setting"),
 }
