@@ -118,6 +118,12 @@ class Schedule(msgspec.Struct, frozen=True):
         return gcd(_DAY_MINUTES, *self.minutes) * MINUTE_MS
 
     @property
+    def goes_by_date(self) -> bool:
+        """Whether the day of the month or the month decides, and not the weekday alone."""
+        everyday = _Days()
+        return (self.days.days, self.days.months) != (everyday.days, everyday.months)
+
+    @property
     def min_gap_ms(self) -> int:
         """The shortest time between two ticks, as if every day were due."""
         round_the_clock = (*self.minutes, self.minutes[0] + _DAY_MINUTES)
