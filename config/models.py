@@ -26,7 +26,12 @@ DEFAULT_MODEL = "anthropic:claude-sonnet-4-6"
 """The model that a new Skill names, unless the settings say another."""
 
 THINKING = ("off", "adaptive", "between_tools")
-"""What a Skill may say of thinking; which of them a model takes is one of its facts."""
+"""What a Skill may say of thinking."""
+
+EFFORTS = ("low", "medium", "high", "xhigh", "max")
+"""What a Skill may say of effort."""
+
+_THINKING_TYPES = ("disabled", "adaptive", "between_tools")
 
 HIDDEN_TOKENS = 1_000
 """More than the tokens that the provider adds to a prompt unseen, for tools: at most 589 by its documentation."""
@@ -86,8 +91,9 @@ class ModelFacts(Struct, frozen=True, forbid_unknown_fields=True):
     """What is known of one model.
 
     `reliable_cutoff` is the end of what it knows well, `training_cutoff` of what it was trained on. `retires` is the
-    day before which it is not taken out of service or, with `retires_surely`, the day on which it is. `thinking` and
-    `efforts` are what it takes, its own default way of thinking first; empty where it takes none.
+    day before which it is not taken out of service or, with `retires_surely`, the day on which it is. `thinking` are
+    the provider's types of thinking that it takes, its default first, or nothing where that is not known. `efforts`
+    are empty where it takes none; `efforts_between_tools` are those for that type of thinking, where they are fewer.
     """
 
     id: str
@@ -100,16 +106,17 @@ class ModelFacts(Struct, frozen=True, forbid_unknown_fields=True):
     context_tokens: Count | None = None
     max_output_tokens: Count | None = None
     takes_sampling: bool | None = None
-    thinking: tuple[str, ...] | None = None
+    thinking: tuple[str, ...] = ()
     efforts: tuple[str, ...] | None = None
-    efforts_between_tools: tuple[str, ...] | None = None  # where thinking between tools takes fewer
+    efforts_between_tools: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         days = [price.valid_from for price in self.prices]
         if days != sorted(set(days)):
             raise ValueError("prices must be in the order of their valid_from, one for each day")
-        if self.thinking and not set(self.thinking) <= set(THINKING):
-            raise ValueError(f"thinking is {list(self.thinking)}; expected some of {', '.join(THINKING)}")
+        _only("thinking", self.thinking, _THINKING_TYPES)
+        for name in ("efforts", "efforts_between_tools"):
+            _only(name, getattr(self, name) or (), EFFORTS)
         for day in (self.released, self.reliable_cutoff, self.training_cutoff):
             if day is not None:
                 _end_ts(day)
@@ -119,6 +126,15 @@ class ModelFacts(Struct, frozen=True, forbid_unknown_fields=True):
         today = to_datetime(ts_ms).date()
         held = [price for price in self.prices if price.valid_from <= today]
         return held[-1] if held else None
+
+    def thinking_type(self, wanted: str) -> str | None:
+        """The provider's word for what a Skill says of thinking, one of THINKING; None where the model can't.
+
+        "off" is as little as the model takes: some think between tools at the least, some always.
+        """
+        types = ("disabled", "between_tools") if wanted == "off" else (wanted,)
+        taken = self.thinking or _THINKING_TYPES
+        return next((one for one in types if one in taken), None)
 
     @property
     def knowledge_ends_ts(self) -> int | None:
@@ -246,6 +262,11 @@ def _facts(name: str, row: dict[str, Any], where: str, *, base: ModelFacts | Non
 def _as_text(value: object) -> object:
     """A day is kept as its text, however TOML wrote it."""
     return value.isoformat() if isinstance(value, date) and not isinstance(value, datetime) else value
+
+
+def _only(name: str, found: tuple[str, ...], known: tuple[str, ...]) -> None:
+    if not set(found) <= set(known):
+        raise ValueError(f"{name} is {list(found)}; expected some of {', '.join(known)}")
 
 
 def _spellings(name: str) -> list[str]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from config.models import (
     DEFAULT_MODEL,
     HIDDEN_TOKENS,
+    THINKING,
     ModelFacts,
     ModelTable,
     ModelTableError,
@@ -50,7 +51,7 @@ def test_the_default_model_is_known_and_has_a_price() -> None:
     assert facts.price_at(NOW) is not None
     assert facts.knowledge_ends_ts is not None
     assert facts.takes_sampling
-    assert facts.thinking == ("off", "adaptive")
+    assert facts.thinking == ("disabled", "adaptive")
 
 
 def test_every_model_has_a_price_by_the_day_the_facts_were_read() -> None:
@@ -107,6 +108,23 @@ def test_knowledge_ends_with_the_cutoffs_month_or_with_the_release(name: str, en
     found = facts_of(name).knowledge_ends_ts
 
     assert (None if found is None else iso(found)) == ends
+
+
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [
+        ("claude-sonnet-4-6", {"off": "disabled", "adaptive": "adaptive", "between_tools": None}),
+        (
+            "claude-sonnet-5-5",
+            {"off": "between_tools", "adaptive": "adaptive", "between_tools": "between_tools"},
+        ),
+        ("claude-opus-5-5", {"off": None, "adaptive": "adaptive", "between_tools": None}),
+        ("claude-opus-5", {"off": "disabled", "adaptive": "adaptive", "between_tools": "between_tools"}),
+    ],
+)
+def test_thinking_is_said_in_the_words_that_a_model_takes(name: str, types: dict[str, str | None]) -> None:
+    """Off is as little as it can; of the last one nothing is known, so nothing is ruled out."""
+    assert {wanted: facts_of(name).thinking_type(wanted) for wanted in THINKING} == types
 
 
 def test_a_call_costs_its_tokens_at_their_rates() -> None:
@@ -237,8 +255,9 @@ def priced(rate: str) -> str:
         ("[models.x]\nmax_output_tokens = 0", 'models."x": Expected `int` >= 1 - at `$.max_output_tokens`'),
         (
             "[models.x]\nthinking = ['hard']",
-            "models.\"x\": thinking is ['hard']; expected some of off, adaptive",
+            "models.\"x\": thinking is ['hard']; expected some of disabled, adaptive",
         ),
+        ("[models.x]\nefforts = ['huge']", "models.\"x\": efforts is ['huge']; expected some of low, medium"),
         (priced(""), "missing required field `input`"),
         (priced("input = -1"), "input is -1; expected 0 to 10000 USD per million tokens"),
         (priced("input = nan"), "input is NaN; expected 0 to"),
