@@ -4,13 +4,14 @@ An error means that the Skill can't do what it says and is refused; a warning, t
 meant.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Literal
 
 import msgspec
 
-from domain.money import ZERO, plain
+from config.models import EFFORTS, THINKING, ModelFacts, load_models, suggest
+from domain.money import ONE, ZERO, plain
 from domain.time import format_duration, parse_interval
 from skills.catalogue import BASELINES, ORDER_TOOLS, TRADING_TOOLS, Baseline
 from skills.explain import closest
@@ -21,6 +22,12 @@ from skills.skill_md import decode, read_file
 from skills.values import short
 
 Level = Literal["error", "warning"]
+
+PROVIDER = "anthropic"
+"""The API that language models are asked by, of the provider itself or of a gateway that speaks it."""
+
+LEAST_TOKENS = 256
+"""The least that a model must be allowed to write: a decision takes about as much."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -142,6 +149,78 @@ def _model(skill: Skill) -> Findings:
         yield _error(("prompt",), "is empty; write what the model should do below the front matter")
     if not ORDER_TOOLS.intersection(skill.tools):
         yield _warning(("tools",), "lacks propose_order, so it never trades; add it if it should")
+    provider, _, name = skill.model.partition(":")
+    if provider != PROVIDER:
+        write = f"write {PROVIDER}:NAME for a language model, also behind a gateway, or baseline:NAME"
+        yield _error(("model",), f"is {skill.model}, whose provider is not known; {write}")
+        return
+    facts = load_models().find(name)
+    if facts is None:
+        meant = suggest(name)
+        hint = f"did you mean {PROVIDER}:{meant}?" if meant else "is it spelt as its provider spells it?"
+        message = (
+            f"is {skill.model}, which is not in the model table: its price and cutoff are unknown; {hint}"
+        )
+        yield _warning(("model",), message)
+    yield from _model_params(skill, facts or ModelFacts(name))
+
+
+def _model_params(skill: Skill, facts: ModelFacts) -> Findings:
+    """Each parameter is one that is sent, and one that the model takes as far as that is known."""
+    for name, value in skill.model_params.items():
+        rule = _MODEL_PARAMS.get(name)
+        if rule is None:
+            meant = closest(name, _MODEL_PARAMS)
+            hint = f"did you mean {meant}?" if meant else f"there are {', '.join(_MODEL_PARAMS)}"
+            yield _error(("model_params", name), f"is not a parameter of a language model; {hint}")
+        elif problem := rule(value, skill, facts):
+            yield _error(("model_params", name), problem)
+    if "temperature" in skill.model_params and facts.takes_sampling is None:
+        message = f"may be refused; it is not known whether {facts.id} takes it"
+        yield _warning(("model_params", "temperature"), message)
+
+
+def _max_tokens(value: object, _: Skill, facts: ModelFacts) -> str | None:
+    most = facts.max_output_tokens
+    if isinstance(value, int) and not isinstance(value, bool) and LEAST_TOKENS <= value <= (most or value):
+        return None
+    bound = f"from {LEAST_TOKENS} to {most}" if most else f"of at least {LEAST_TOKENS}"
+    return f"is {short(value)}; it must be a whole number {bound}"
+
+
+def _thinking(value: object, _: Skill, facts: ModelFacts) -> str | None:
+    taken = [word for word in THINKING if facts.thinking_type(word)]
+    return _one_of(value, taken, f" with {facts.id}" if len(taken) < len(THINKING) else "")
+
+
+def _effort(value: object, skill: Skill, facts: ModelFacts) -> str | None:
+    if facts.efforts == ():
+        return f"is not taken by {facts.id}; remove it"
+    between = facts.thinking_type(str(skill.model_params.get("thinking"))) == "between_tools"
+    efforts = (facts.efforts_between_tools if between else None) or facts.efforts or EFFORTS
+    return _one_of(value, efforts, f" with {facts.id}{' and this thinking' if between else ''}")
+
+
+def _one_of(value: object, taken: Sequence[str], where: str) -> str | None:
+    words = ", ".join(f'"{word}"' if word == "off" else word for word in taken)  # `off` is no text in YAML
+    return None if value in taken else f"is {short(value)}; it must be one of {words}{where}"
+
+
+def _temperature(value: object, _: Skill, facts: ModelFacts) -> str | None:
+    if facts.takes_sampling is False:
+        return f"is not taken by {facts.id}; remove it"
+    if isinstance(value, int | Decimal) and not isinstance(value, bool) and ZERO <= value <= ONE:
+        return None
+    return f"is {short(value)}; it must be a number from 0 to 1"
+
+
+_MODEL_PARAMS: dict[str, Callable[[object, Skill, ModelFacts], str | None]] = {
+    "max_tokens": _max_tokens,
+    "effort": _effort,
+    "thinking": _thinking,
+    "temperature": _temperature,
+}
+"""What is wrong with each parameter that is sent to a language model, or None."""
 
 
 def _pace(skill: Skill) -> Findings:

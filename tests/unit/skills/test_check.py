@@ -156,6 +156,150 @@ def test_what_may_not_be_meant_is_a_warning(text: str, warning: str) -> None:
     assert load(text)[0] == read(text)
 
 
+def asking(model: str, params: str = "{}") -> str:
+    """The sample of a model, with another model and its parameters."""
+    line = f"model: anthropic:{model}\nmodel_params: {params}"
+    return AS_MODEL.replace("model: anthropic:claude-sonnet-4-6", line)
+
+
+@pytest.mark.parametrize(
+    ("model", "params"),
+    [
+        ("claude-sonnet-4-6", '{max_tokens: 256, effort: max, thinking: "off", temperature: 0}'),
+        ("claude-sonnet-4-6", "{max_tokens: 128000, thinking: adaptive, temperature: 0.5}"),
+        ("anthropic/claude-sonnet-5.5", "{effort: xhigh, thinking: adaptive}"),
+        ("claude-sonnet-5-5", '{effort: high, thinking: "off"}'),
+        ("claude-opus-5", '{effort: xhigh, thinking: "off", max_tokens: 1000000}'),
+        ("claude-haiku-4-5-20251001", "{max_tokens: 64000, temperature: 1}"),
+    ],
+)
+def test_a_model_may_have_the_parameters_it_takes(model: str, params: str) -> None:
+    """At their bounds, and whatever is not known to be refused."""
+    assert check(read(asking(model, params))) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "error"),
+    [
+        (
+            "claude-sonnet-4-6",
+            "{max_token: 300}",
+            ".max_token is not a parameter of a language model; did you mean",
+        ),
+        (
+            "claude-sonnet-4-6",
+            "{seed: 1}",
+            ".seed is not a parameter of a language model; there are max_tokens, eff",
+        ),
+        (
+            "claude-sonnet-4-6",
+            "{max_tokens: 255}",
+            ".max_tokens is '255'; it must be a whole number from 256 to",
+        ),
+        (
+            "claude-sonnet-4-6",
+            "{max_tokens: 128001}",
+            ".max_tokens is '128001'; it must be a whole number from 256",
+        ),
+        (
+            "claude-sonnet-4-6",
+            "{max_tokens: 300.5}",
+            ".max_tokens is '300.5'; it must be a whole number from 256 to",
+        ),
+        (
+            "claude-sonnet-4-6",
+            "{max_tokens: true}",
+            ".max_tokens is 'True'; it must be a whole number from 256 to",
+        ),
+        ("claude-opus-5", "{max_tokens: 1}", ".max_tokens is '1'; it must be a whole number of at least 256"),
+        (
+            "claude-sonnet-4-6",
+            "{temperature: 1.01}",
+            ".temperature is '1.01'; it must be a number from 0 to 1",
+        ),
+        (
+            "claude-sonnet-4-6",
+            "{temperature: -0.1}",
+            ".temperature is '-0.1'; it must be a number from 0 to 1",
+        ),
+        ("claude-sonnet-4-6", '{temperature: "0"}', ".temperature is '0'; it must be a number from 0 to 1"),
+        (
+            "claude-sonnet-5-5",
+            "{temperature: 0}",
+            ".temperature is not taken by claude-sonnet-5-5; remove it",
+        ),
+        (
+            "claude-sonnet-4-6",
+            "{thinking: adaptiv}",
+            ".thinking is 'adaptiv'; it must be one of \"off\", adaptive",
+        ),
+        ("claude-sonnet-4-6", "{thinking: between_tools}", ".thinking is 'between_tools'; it must be one of"),
+        (
+            "claude-opus-5-5",
+            '{thinking: "off"}',
+            ".thinking is 'off'; it must be one of adaptive with claude-opus-5-5",
+        ),
+        ("claude-sonnet-4-6", "{thinking: [adaptive]}", ".thinking is \"('adaptive',)\"; "),
+        (
+            "claude-sonnet-4-6",
+            "{effort: xhigh}",
+            ".effort is 'xhigh'; it must be one of low, medium, high, max with",
+        ),
+        (
+            "claude-sonnet-5-5",
+            "{effort: max, thinking: between_tools}",
+            ".effort is 'max'; it must be one of low, medium, high with claude-sonnet-5-5 and this thinking",
+        ),
+        ("claude-haiku-4-5", "{effort: low}", ".effort is not taken by claude-haiku-4-5; remove it"),
+    ],
+)
+def test_a_parameter_that_a_model_does_not_take_is_an_error(model: str, params: str, error: str) -> None:
+    """A call with it would be refused, once for every tick."""
+    found = findings(asking(model, params), "error")
+
+    assert len(found) == 1
+    assert found[0].startswith(f"model_params{error}")
+
+
+def test_a_provider_that_is_not_known_is_an_error() -> None:
+    """Only one API is spoken; what speaks it is behind a base URL."""
+    assert findings(AS_MODEL.replace("anthropic:claude", "openai:claude"), "error") == [
+        "model is openai:claude-sonnet-4-6, whose provider is not known; "
+        "write anthropic:NAME for a language model, also behind a gateway, or baseline:NAME"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "hint"),
+    [
+        ("claude-sonet-4-6", "did you mean anthropic:claude-sonnet-4-6?"),
+        ("qwen3:30b", "is it spelt as its provider spells it?"),
+    ],
+)
+def test_a_model_of_which_nothing_is_known_is_a_warning(model: str, hint: str) -> None:
+    """It may be one of a gateway's own; it may be a typing error."""
+    assert findings(asking(model, "{effort: max}"), "error") == []
+    assert findings(asking(model, "{effort: max}"), "warning") == [
+        f"model is anthropic:{model}, which is not in the model table: its price and cutoff are unknown; {hint}"
+    ]
+
+
+def test_a_temperature_that_may_be_refused_is_a_warning() -> None:
+    """The vendor's pages do not say it of every model."""
+    assert findings(asking("claude-opus-5", "{temperature: 0}"), "warning") == [
+        "model_params.temperature may be refused; it is not known whether claude-opus-5 takes it"
+    ]
+
+
+def test_a_model_may_be_shown_news_and_search_them() -> None:
+    """There is nothing to doubt about it."""
+    text = AS_MODEL.replace("interval: 1h}", "interval: 1h, news: 20}").replace(
+        "[get_bars", "[search_news, get_bars"
+    )
+
+    assert check(read(text)) == []
+
+
 @pytest.mark.parametrize("edge", ["max_slippage_bps: 500", "max_position_usd: 400\n  max_gross_usd: 400"])
 def test_caps_that_just_fit_are_not_doubted(edge: str) -> None:
     """Equal bounds are no contradiction."""
