@@ -204,10 +204,12 @@ class PostgresLedger:
         return None if body is None else _decode_use(body)
 
     async def keep_tool(self, key: str, use: ToolUse) -> None:
-        """Keep the answer of a tool that lives outside; the first one stays."""
+        """Keep the answer of a tool that lives outside. The first one stays, unless it was that none came."""
         async with self._database.as_worker() as connection:
             await connection.execute(
-                "insert into tool_results (user_id, key, body) values ($1, $2, $3) on conflict do nothing",
+                "insert into tool_results (user_id, key, body) values ($1, $2, $3)"
+                " on conflict (user_id, origin, key) do update set body = excluded.body, recorded_at = now()"
+                " where tool_results.body ->> 'problem' <> ''",
                 self._user_id,
                 key,
                 _text(use),

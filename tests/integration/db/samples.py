@@ -48,6 +48,8 @@ USER_ROWS = {
     "model_calls": "insert into model_calls (user_id, route, key, model, parts, outcome)"
     " values ($1, 'r', 'k', 'm', '{}', '{}')",
     "tool_results": "insert into tool_results (user_id, key, body) values ($1, 'k', '{}')",
+    "mcp_tools": "insert into mcp_tools (user_id, server, tool, digest, definition)"
+    " values ($1, 's', 't', repeat('0', 64), '{}')",
     "inference_totals": "insert into inference_totals values ($1, 'day:2025-01-01', 1)",
 }
 """A person's row of each table with people's rows, in the order in which they lean on each other.

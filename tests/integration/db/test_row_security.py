@@ -24,6 +24,7 @@ WORKER_MAY = {
     "instruments": "INSERT SELECT UPDATE",
     "journal_entries": "DELETE INSERT SELECT",
     "mark_prices": "INSERT SELECT",
+    "mcp_tools": "INSERT SELECT",
     "model_calls": "INSERT SELECT UPDATE",
     "news": "INSERT SELECT",
     "orders": "DELETE INSERT SELECT UPDATE",
@@ -33,11 +34,12 @@ WORKER_MAY = {
     "sim_series": "INSERT SELECT",
     "skill_versions": "SELECT",
     "skills": "SELECT",
-    "tool_results": "INSERT SELECT",
+    "tool_results": "INSERT SELECT UPDATE(body) UPDATE(recorded_at)",
 }
 """Everything that the worker may do, by table."""
 
 PEOPLE_MAY = {
+    "mcp_tools": "DELETE INSERT SELECT UPDATE",
     "profiles": "SELECT UPDATE(settings)",
     "sim_runs": "INSERT(batch) INSERT(config) INSERT(id) INSERT(skill_version_id) INSERT(user_id) SELECT"
     " UPDATE(finished_at) UPDATE(status)",
@@ -166,7 +168,7 @@ async def test_the_worker_may_do_what_is_listed_and_no_more(admin: Connection) -
 
 
 async def test_people_may_do_what_is_listed_and_no_more(admin: Connection) -> None:
-    """They read everything of theirs, and write skills, versions, wishes for runs and their settings."""
+    """They read all of theirs, and write skills, versions, wishes for runs, settings, and what they approve."""
     expected = {table: PEOPLE_MAY.get(table, "SELECT") for table in [*USER_ROWS, *SHARED]}
     assert await grants(admin, "authenticated") == expected
 
