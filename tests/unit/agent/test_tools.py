@@ -83,26 +83,51 @@ class Desk:
 # What there is.
 
 
-def test_the_registry_holds_tools_of_the_catalogue() -> None:
-    """Under the names that a Skill may list."""
-    assert set(TOOLS) <= set(TRADING_TOOLS)
+def test_the_registry_holds_the_tools_of_the_catalogue() -> None:
+    """All of them, in its order, under the names that a Skill may list."""
+    assert tuple(TOOLS) == TRADING_TOOLS
     assert all(name == tool.name for name, tool in TOOLS.items())
 
 
 @pytest.mark.parametrize("name", TOOLS)
-def test_schemas_are_plain_json_schema(name: str) -> None:
-    """An object without further properties; what is required is described, each reference leads somewhere."""
-    schema = TOOLS[name].schema()
-    assert json.loads(json.dumps(schema)) == schema
+def test_a_model_is_told_of_a_tool_in_plain_json_schema(name: str) -> None:
+    """An object without further properties, references or unions; each argument is described, the tool in sentences."""
+    told = TOOLS[name].wire()
+    assert json.loads(json.dumps(told)) == told
+    assert set(told) == {"name", "description", "input_schema"}
+    assert re.fullmatch("[a-zA-Z0-9_-]{1,64}", told["name"])
+    assert len(re.findall(r"\.(?: |$)", told["description"])) >= 3
+    schema = told["input_schema"]
     assert (schema["type"], schema["additionalProperties"]) == ("object", False)
     assert set(schema["required"]) <= set(schema["properties"])
-    wanted = re.findall(r"#/\$defs/(\w+)", json.dumps(schema))
-    assert set(wanted) == set(schema.get("$defs", {}))
-    kinds = {"string", "integer", "boolean", "number", "null", "object", "array"}
-    for described in [*schema["properties"].values(), *schema.get("$defs", {}).values()]:
-        assert {"type", "anyOf", "$ref", "enum"} & set(described)
-        assert described.get("type", "string") in kinds
-    assert TOOLS[name].description.endswith(".")
+    assert not {"$ref", "$defs", "anyOf", "null"} & set(re.findall(r'"([$\w]+)"', json.dumps(schema)))
+    for described in schema["properties"].values():
+        assert described["type"] in {"string", "integer", "boolean", "number", "array"}
+        assert described["description"].endswith(".")
+
+
+@pytest.mark.parametrize("size", [b"1.5", b'"1.5"', b"15e-1"])
+def test_an_amount_may_be_a_number_or_its_text(size: bytes) -> None:
+    """A model is told of numbers; a text that holds one is understood too, and neither is rounded."""
+    desk = Desk()
+    answer = desk.say(
+        "propose_order", b'{"symbol": "BTC", "side": "buy", "size": %s, "limit_px": null}' % size
+    )
+    assert json.loads(answer.text)["approved"]
+    assert desk.call("get_orders")["orders"][0]["size"] == "1.5"
+
+
+@pytest.mark.parametrize(
+    "size", [b"NaN", b'"NaN"', b"1e999", b'"Infinity"', b"true", b"null", b"[1]", b'"1,5"', b"-1"]
+)
+def test_what_is_no_amount_is_refused(size: bytes) -> None:
+    """Said in a line, whether it could not be read or the engine turned it away; nothing is sent."""
+    desk = Desk()
+    answer = json.loads(
+        desk.say("propose_order", b'{"symbol": "BTC", "side": "buy", "size": %s}' % size).text
+    )
+    assert "error" in answer or "would have been" in answer["refused"][0]
+    assert desk.call("get_orders")["orders"] == []
 
 
 def test_a_tool_that_is_not_on_the_list_does_not_exist() -> None:
