@@ -20,6 +20,7 @@ from domain.inference import Reply, Usage
 UNREADABLE = "_unreadable"
 MOST_UNREADABLE = 2_000
 CHARS_PER_TOKEN = 3  # an estimate, on the high side of what newer tokenizers make of English and JSON
+DEEPEST = 64  # levels of a block; what nests deeper could not be sent back
 
 _MOST_TOKENS = 10**9  # of one call; a figure beyond it is none
 _FIELDS = {  # a kind of delta → the field that it carries, which is that of the block too, but for a tool's input
@@ -174,7 +175,7 @@ def _read_input(block: dict[str, Any], number: int, written: str) -> None:
     else:
         given = block.get("input")
         written = "" if given is None else repr(given)[:MOST_UNREADABLE]
-    if isinstance(given, dict):
+    if isinstance(given, dict) and _nests(given) < DEEPEST:
         block["input"] = given
     else:
         block["input"] = {}
@@ -185,10 +186,21 @@ def _read_input(block: dict[str, Any], number: int, written: str) -> None:
 def _sound(block: dict[str, Any]) -> dict[str, Any]:
     """Hold a block to what JSON can carry both ways."""
     try:
-        msgspec.json.encode(block)
-    except (ValueError, RecursionError, OverflowError):
-        raise NotAnAnswer("a block that can't be kept") from None
-    return block
+        if _nests(block) <= DEEPEST:
+            msgspec.json.encode(block)
+            return block
+    except (ValueError, OverflowError):
+        pass
+    raise NotAnAnswer("a block that can't be kept")
+
+
+def _nests(value: Any) -> int:
+    """How deep lists and objects nest, counted no further than it matters."""
+    level, depth = [value], 0
+    while depth <= DEEPEST and (level := [each for each in level if isinstance(each, dict | list)]):
+        depth += 1
+        level = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
+    return depth
 
 
 def _healed(text: str) -> str:

@@ -72,7 +72,9 @@ class StandIn:
         self._app.router.add_post("/{prefix:.*}v1/messages", self._messages)
         if counts_tokens:
             self._app.router.add_post("/{prefix:.*}v1/messages/count_tokens", self._count_tokens)
-        self._runner = web.AppRunner(self._app, access_log=None, handler_cancellation=True)
+        self._runner = web.AppRunner(
+            self._app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
 
     @property
     def calls(self) -> int:
@@ -87,7 +89,7 @@ class StandIn:
     async def start(self, port: int = 0) -> None:
         """Listen on this machine alone."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, shutdown_timeout=0.1, backlog=1024)
+        site = web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024)
         await site.start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
