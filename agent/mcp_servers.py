@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mcp_types import CallToolResult
 
 START_TIMEOUT_S = 30.0
+PAUSE_S = 5.0
+"""For so long after a failure a server is not tried again."""
 CLOSE_TIMEOUT_S = 10.0
 AT_ONCE = 8
 """Calls that one server has on its hands at a time; others wait, and their wait counts."""
@@ -87,23 +89,37 @@ class _Owner:
     def __init__(self, server: McpServer) -> None:
         self._server = server
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[_Connection]
         self._ended: asyncio.Event
+        self._failed = ("", -PAUSE_S)  # why there was no connection, and when
 
     async def connected(self) -> _Connection:
         """The connection, made if there is none. Raises McpUnavailable."""
-        if self._task is None or self._task.done() or self._ended.is_set():
-            self._ready = asyncio.get_running_loop().create_future()
-            self._ended = asyncio.Event()
-            self._task = asyncio.create_task(self._hold(self._ready, self._ended))
-        task, ready = self._task, self._ready
-        awaited: set[asyncio.Future[Any]] = {task, ready}
-        await asyncio.wait(awaited, timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-        if ready.done():
-            return ready.result()
-        await _finish(task)
-        raise McpUnavailable(f"the MCP server {self._server.name} {_trouble(task)}")
+        async with self._starting:
+            now = asyncio.get_running_loop().time()
+            message, failed_at = self._failed
+            if now < failed_at + PAUSE_S:
+                raise McpUnavailable(message)
+            task, ready = await self._begun()
+            awaited: set[asyncio.Future[Any]] = {task, ready}
+            await asyncio.wait(awaited, timeout=START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
+                return ready.result()
+            await _finish(task)
+            self._failed = (f"the MCP server {self._server.name} {_trouble(task)}", now)
+            raise McpUnavailable(self._failed[0])
+
+    async def _begun(self) -> "tuple[asyncio.Task[None], asyncio.Future[_Connection]]":
+        """The task that holds the connection, and what it will say; new ones where the old ones are at their end."""
+        if self._task is not None and not self._ended.is_set() and not self._task.done():
+            return self._task, self._ready
+        await self.close()
+        self._ready = asyncio.get_running_loop().create_future()
+        self._ended = asyncio.Event()
+        self._task = asyncio.create_task(self._hold(self._ready, self._ended))
+        return self._task, self._ready
 
     async def call(self, tool: str, arguments: dict[str, Any]) -> ToolReply:
         """Call a tool. Raises McpUnavailable when there is no connection to be had."""

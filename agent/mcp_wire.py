@@ -61,15 +61,18 @@ async def _program(server: McpServer, ended: asyncio.Event) -> AsyncIterator[Tra
         try:
             yield from_server, to_server
         finally:
+            from_server.close()
+            to_server.close()
             with anyio.CancelScope(shield=True):
                 await _end(process)
             tasks.cancel_scope.cancel()
-            for stream in (to_session, from_server, to_server, from_session):
-                stream.close()
 
 
 async def _read(process: asyncio.subprocess.Process, to_session: Incoming, ended: asyncio.Event) -> None:
-    """Hand on each line that is a message; what is none is skipped. A line without an end ends the connection."""
+    """Hand on each line that is a message; what is none is skipped. A line without an end ends the connection.
+
+    What comes after that is thrown away: a pipe that nobody reads would keep the program's end from being seen.
+    """
     assert process.stdout is not None
     async with to_session:
         with suppress(ValueError, anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -77,6 +80,8 @@ async def _read(process: asyncio.subprocess.Process, to_session: Incoming, ended
                 if message := _parsed(line):
                     await to_session.send(message)
     ended.set()
+    while await process.stdout.read(65536):
+        pass
 
 
 def _parsed(line: bytes) -> SessionMessage | None:
@@ -89,23 +94,24 @@ def _parsed(line: bytes) -> SessionMessage | None:
 async def _write(process: asyncio.subprocess.Process, from_session: Outgoing) -> None:
     assert process.stdin is not None
     with suppress(OSError):  # it is gone, which the reader sees too
-        async for each in from_session:
-            process.stdin.write(
-                each.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n"
-            )
-            await process.stdin.drain()
+        async with from_session:
+            async for each in from_session:
+                text = each.message.model_dump_json(by_alias=True, exclude_unset=True)
+                process.stdin.write(text.encode() + b"\n")
+                await process.stdin.drain()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Close a program's stdin, which asks it to end; kill it with all it started when it does not."""
     assert process.stdin is not None
     process.stdin.close()
-    with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), EXIT_TIMEOUT_S)
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+    for kill in (False, True):
+        if kill:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), EXIT_TIMEOUT_S)
+            return
 
 
 @asynccontextmanager

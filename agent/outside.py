@@ -25,8 +25,6 @@ Spec = tuple[str, str, dict[str, Any]]
 
 MOST_TEXT = 1024 * 1024
 MOST_NAME = 200
-PASSING = frozenset({"timeout", "unreachable"})
-"""Failures that may pass: a replay repeats them, while a new recording asks again."""
 
 
 class ToolsChanged(Stop):
@@ -65,6 +63,9 @@ class Outside:
         self._servers = servers
         self._ledger = ledger
         self._mode = mode
+        self._missed: dict[
+            str, ToolUse
+        ] = {}  # by key: within a run, what did not come once does not come later
 
     @property
     def specs(self) -> list[Spec]:
@@ -83,15 +84,20 @@ class Outside:
         if problem := _problem(pin.shown_schema, arguments):
             return _malformed("bad_arguments", f"{wire}: {problem}")
         sent = arguments if pin.as_of is None else {**arguments, pin.as_of: iso(ts)}
-        if problem := _unfit(sent):
-            return _malformed(*problem)
+        if unfit := _unfit(sent):
+            return _malformed(*unfit)
         use = await self._used(pin, sent, _key(pin, sent, ts))
         return Answer(use.answer, use.is_error)
 
     async def _used(self, pin: PinnedTool, arguments: dict[str, Any], key: str) -> ToolUse:
-        """The recorded use of a tool, or a new one, which is recorded. `problem` is the kind of a server's failure."""
+        """The recorded use of a tool, or a new one, which is recorded.
+
+        Its `problem` says why no answer came (timeout, unreachable). A replay repeats that; a new recording asks again.
+        """
+        if key in self._missed:
+            return self._missed[key]
         recorded = None if self._ledger is None or self._mode == "live" else await self._ledger.find_tool(key)
-        if recorded is not None and (self._mode == "replay" or recorded.problem not in PASSING):
+        if recorded is not None and (self._mode == "replay" or not recorded.problem):
             return recorded
         if self._mode == "replay" or self._servers is None:
             raise NotRecorded(
@@ -99,6 +105,8 @@ class Outside:
             )
         use = await _ask(self._servers, pin, arguments, self._pins.values())
         if self._ledger is not None and self._mode == "record":
+            if use.problem:
+                self._missed[key] = use
             await self._ledger.keep_tool(key, use)
         return use
 
