@@ -62,14 +62,14 @@ class StoredNews:
 class RunNews:
     """The stories of one run, at hand; what is imported while it goes on is not among them.
 
-    `behind` searches more than those; what it finds besides is left out.
+    `archive` is searched by words and may hold more; what it finds besides is left out. Without it nothing is found.
     """
 
-    def __init__(self, rows: Sequence[NewsRow], behind: NewsSource) -> None:
+    def __init__(self, rows: Sequence[NewsRow], archive: NewsSource | None) -> None:
         self._rows = sorted(map(shown, rows), key=lambda row: (-row.available_at, row.source, row.id))
         self._ages = [-row.available_at for row in self._rows]
         self._named = {(row.source, row.id): row for row in self._rows}
-        self._behind = behind
+        self._archive = archive
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -88,12 +88,13 @@ class RunNews:
         self, query: str, as_of: int, since: int, symbols: Sequence[str], limit: int
     ) -> list[NewsRow]:
         asked = limit
-        while True:
-            rows = await self._behind.search(query, as_of, since, symbols, asked)
+        while self._archive is not None:
+            rows = await self._archive.search(query, as_of, since, symbols, asked)
             found = [self._named[key] for row in rows if (key := (row.source, row.id)) in self._named]
             if len(found) >= limit or len(rows) < asked:
                 return found[:limit]
             asked *= 2  # strangers took the places of ours
+        return []
 
 
 def shown(row: NewsRow) -> NewsRow:

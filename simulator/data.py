@@ -15,6 +15,8 @@ from domain.bars import Bars
 from domain.instruments import Instrument
 from domain.time import HOUR_MS, format_interval, iso, parse_interval
 from market.history import History, Series, first_bars, first_rates
+from market.news import NewsSource, RunNews
+from simulator.news import news_entry, news_warnings
 from simulator.rows import KINDS, RunRows, SeriesRows, SymbolRows, load_rows, unreadable
 from simulator.spec import RunSpec, SimulationError
 from skills.skill import Market, Skill
@@ -51,12 +53,17 @@ class _Symbol(msgspec.Struct, frozen=True):
     entries: tuple[dict[str, Any], ...]
 
 
-async def load_market(connection: Connection, skill: Skill, spec: RunSpec) -> MarketData:
-    """Load what a run needs. Raises SimulationError for a range, an interval or a symbol that can't be."""
-    return assemble(await load_rows(connection, skill, spec), skill.market, spec)
+async def load_market(
+    connection: Connection, skill: Skill, spec: RunSpec, archive: NewsSource | None = None
+) -> MarketData:
+    """Load what a run needs. Raises SimulationError for a range, an interval or a symbol that can't be.
+
+    `archive` is where the run's stories are searched by words; without one nothing is found.
+    """
+    return assemble(await load_rows(connection, skill, spec), skill.market, spec, archive)
 
 
-def assemble(loaded: RunRows, shown: Market, spec: RunSpec) -> MarketData:
+def assemble(loaded: RunRows, shown: Market, spec: RunSpec, archive: NewsSource | None = None) -> MarketData:
     """Put together what a run uses of the rows it reads. Raises SimulationError for rows that can't be used."""
     try:
         symbols = {symbol: _symbol(rows, shown, spec) for symbol, rows in loaded.symbols.items()}
@@ -79,6 +86,7 @@ def assemble(loaded: RunRows, shown: Market, spec: RunSpec) -> MarketData:
             {symbol: one.seen for symbol, one in symbols.items()},
             known,
             shown.bars * parse_interval(shown.interval),
+            None if loaded.news is None else RunNews(loaded.news, archive),
         ),
         prices={
             symbol: one.seen.first().between(spec.from_ts, spec.to_ts) for symbol, one in symbols.items()
@@ -86,10 +94,16 @@ def assemble(loaded: RunRows, shown: Market, spec: RunSpec) -> MarketData:
         instruments=loaded.instruments,
         description={
             "execution_interval": format_interval(loaded.execution_ms),
-            "series": [entry for one in symbols.values() for entry in one.entries],
+            "series": [
+                *(entry for one in symbols.values() for entry in one.entries),
+                *([] if loaded.news is None else [news_entry(loaded.news)]),
+            ],
         },
         stood_in=_stood_in(spec, symbols),
-        warnings=tuple(_warnings(spec, symbols)),
+        warnings=(
+            *_warnings(spec, symbols),
+            *([] if loaded.news is None else news_warnings(loaded.news, shown.symbols, spec)),
+        ),
     )
 
 

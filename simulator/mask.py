@@ -20,6 +20,7 @@ from domain.bars import Floats, common_decimals
 from domain.instruments import PRICE_DECIMALS, Instrument
 from domain.money import plain
 from domain.time import DAY_MS
+from market.news import NewsSource
 from simulator.data import MarketData, assemble, load_market
 from simulator.rows import RunRows, SeriesRows, SymbolRows, load_rows
 from simulator.spec import RunSpec, SimulationError
@@ -76,11 +77,16 @@ class World(msgspec.Struct, frozen=True):
     market: MarketData
 
 
-async def load_world(connection: Connection, skill: Skill, spec: RunSpec) -> World:
-    """Load what a run reads, masked if it asks for that. Raises SimulationError for what can't be."""
+async def load_world(
+    connection: Connection, skill: Skill, spec: RunSpec, archive: NewsSource | None = None
+) -> World:
+    """Load what a run reads, masked if it asks for that. Raises SimulationError for what can't be.
+
+    `archive` is where news is searched by words.
+    """
     if spec.mask:
         return masked(skill, spec, await load_rows(connection, skill, spec))
-    return World(skill, spec, await load_market(connection, skill, spec))
+    return World(skill, spec, await load_market(connection, skill, spec, archive))
 
 
 def masked(skill: Skill, spec: RunSpec, rows: RunRows) -> World:

@@ -7,12 +7,14 @@ import msgspec
 import db.tape
 from db.connection import Connection
 from db.market import BARS, FUNDING_RATES, MARKS, load_bars, load_funding, load_marks
+from db.news import NewsRow
 from db.tape import Rows, back, ends
 from domain.instruments import Instrument
 from domain.time import INTERVALS_MS, parse_interval
 from market.history import first_bars
 from market.instruments import kept_instruments
 from simulator.coverage import check_market, covers
+from simulator.news import load_run_news
 from simulator.spec import RunSpec, SimulationError
 from skills.skill import Skill
 
@@ -56,11 +58,12 @@ class SymbolRows(msgspec.Struct, frozen=True):
 
 
 class RunRows(msgspec.Struct, frozen=True):
-    """All that a run reads of the market, by symbol, in the Skill's order."""
+    """All that a run reads of the market, by symbol, in the Skill's order; `news` is None where it reads none."""
 
     symbols: dict[str, SymbolRows]
     instruments: dict[str, Instrument]
     execution_ms: int
+    news: tuple[NewsRow, ...] | None = None
 
 
 async def load_rows(connection: Connection, skill: Skill, spec: RunSpec) -> RunRows:
@@ -74,7 +77,8 @@ async def load_rows(connection: Connection, skill: Skill, spec: RunSpec) -> RunR
         }
     except ValueError as error:
         raise unreadable(error) from error
-    return RunRows(symbols, {symbol: kept[symbol] for symbol in symbols}, execution_ms)
+    news = await load_run_news(connection, skill, spec)
+    return RunRows(symbols, {symbol: kept[symbol] for symbol in symbols}, execution_ms, news)
 
 
 def unreadable(error: ValueError) -> SimulationError:
