@@ -97,6 +97,12 @@ on conflict (user_id, origin, key, route) do update set
   recorded_at = excluded.recorded_at
 where model_calls.usage is null and excluded.usage is not null
 """
+_KEEP_TOOL_SQL = """
+insert into tool_results (user_id, key, body, came) values ($1, $2, $3, $4)
+on conflict (user_id, origin, key) do update set
+  body = excluded.body, came = excluded.came, recorded_at = excluded.recorded_at
+where not tool_results.came and excluded.came
+"""
 _CALLS_SQL = """
 select distinct on (key) route, key, sample, model, parts, outcome, cost_usd, latency_ms, recorded_at
 from model_calls where user_id = $1 and origin = $2 and key = any($3::text[])
@@ -110,8 +116,8 @@ select $1, $2, * from unnest($3::text[], $4::text[], $5::int[], $6::text[], $7::
 on conflict do nothing
 """
 _IMPORT_TOOLS_SQL = """
-insert into tool_results (user_id, origin, key, body, recorded_at)
-select $1, $2, * from unnest($3::text[], $4::json[], $5::timestamptz[])
+insert into tool_results (user_id, origin, key, body, came, recorded_at)
+select $1, $2, * from unnest($3::text[], $4::json[], $5::boolean[], $6::timestamptz[])
 on conflict do nothing
 """
 _MEAN_SQL = f"""
@@ -206,14 +212,7 @@ class PostgresLedger:
     async def keep_tool(self, key: str, use: ToolUse) -> None:
         """Keep the answer of a tool that lives outside. The first one stays, unless it was that none came."""
         async with self._database.as_worker() as connection:
-            await connection.execute(
-                "insert into tool_results (user_id, key, body) values ($1, $2, $3)"
-                " on conflict (user_id, origin, key) do update set body = excluded.body, recorded_at = now()"
-                " where tool_results.body ->> 'problem' <> ''",
-                self._user_id,
-                key,
-                _text(use),
-            )
+            await connection.execute(_KEEP_TOOL_SQL, self._user_id, key, _text(use), not use.problem)
 
     def _columns(self, call: CallRecord) -> tuple[object, ...]:
         return (
@@ -300,7 +299,7 @@ async def import_tool_results(
     connection: Connection, user_id: UUID, origin: str, rows: Iterable[ToolRow]
 ) -> None:
     """Keep answers of tools that came in with a file, as `import_calls` does."""
-    columns = [(row.key, _text(row.use), row.recorded_ts) for row in rows]
+    columns = [(row.key, _text(row.use), not row.use.problem, row.recorded_ts) for row in rows]
     await _import(connection, _IMPORT_TOOLS_SQL, user_id, origin, columns)
 
 

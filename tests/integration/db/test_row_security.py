@@ -34,7 +34,7 @@ WORKER_MAY = {
     "sim_series": "INSERT SELECT",
     "skill_versions": "SELECT",
     "skills": "SELECT",
-    "tool_results": "INSERT SELECT UPDATE(body) UPDATE(recorded_at)",
+    "tool_results": "INSERT SELECT UPDATE(body) UPDATE(came) UPDATE(recorded_at)",
 }
 """Everything that the worker may do, by table."""
 
