@@ -39,10 +39,12 @@ def sibling(run_id: str, sample: int, seed: int, metrics: Mapping[str, Any]) -> 
 def bands(runs: Sequence[Sibling]) -> dict[str, Band]:
     """How each figure lies over these runs; one that no run has is left out."""
     columns = {name: [value for run in runs if (value := getattr(run, name)) is not None] for name in FIGURES}
-    return {name: _band(np.array(values, np.float64)) for name, values in columns.items() if values}
+    return {name: band_of(values) for name, values in columns.items() if values}
 
 
-def _band(values: np.ndarray[Any, np.dtype[np.float64]]) -> Band:
+def band_of(figures: Sequence[float]) -> Band:
+    """How these figures, one at least, lie."""
+    values = np.array(figures, np.float64)
     deviation = float(values.std(ddof=1)) if len(values) > 1 else None
     lowest, middle, highest = (float(np.quantile(values, share)) for share in (0, 0.5, 1))
     return Band(len(values), lowest, middle, highest, float(values.mean()), deviation)
@@ -65,7 +67,7 @@ def verdict(runs: Sequence[Sibling], hold_return: float | None) -> list[str]:
     """
     if len(runs) < 2:
         return []
-    band = result_band(runs)
+    band = band_of(results(runs))
     told = [
         _agreed(
             band, 0.0, "Zero lies inside the band: whether a run earns or loses is chance.", "earned", "lost"
@@ -77,17 +79,17 @@ def verdict(runs: Sequence[Sibling], hold_return: float | None) -> list[str]:
     return told
 
 
-def result_band(runs: Sequence[Sibling]) -> Band:
-    """The band of net returns, or of total returns where the price of one run is not known."""
-    found = bands(runs)
-    net = found.get("net_return")
-    return net if net is not None and net.n == len(runs) else found["total_return"]
+def results(runs: Sequence[Sibling]) -> list[float]:
+    """The net return of each run, or the total return of each where the price of one is not known."""
+    net = [run.net_return for run in runs if run.net_return is not None]
+    return net if len(net) == len(runs) else [run.total_return for run in runs]
 
 
 def _agreed(band: Band, value: float, inside: str, above: str, below: str) -> str:
     if band.holds(value):
         return inside
-    return f"All {band.n} runs {above if band.min > value else below}."
+    which = "Both runs" if band.n == 2 else f"All {band.n} runs"
+    return f"{which} {above if band.min > value else below}."
 
 
 def as_document(beside: Beside) -> dict[str, Any]:

@@ -24,13 +24,17 @@ SAMPLES = 480
 
 
 class Chart(msgspec.Struct, frozen=True):
-    """All panes, their common axis, what they show in a sentence, and the values at the crosshair's stops."""
+    """All panes, their common axis, what they show in a sentence, and the values at the crosshair's stops.
+
+    Up to `before`, from 0 to 1000, the model may remember what it is shown.
+    """
 
     panes: tuple[Pane, ...]
     ticks: tuple[Tick, ...]
     sentence: str
     samples: dict[str, Any]
     note: str = ""
+    before: float = 0.0
 
 
 def chart(record: RunRecord, metrics: Metrics, made: Sequence[Trade]) -> Chart:
@@ -50,6 +54,7 @@ def chart(record: RunRecord, metrics: Metrics, made: Sequence[Trade]) -> Chart:
         sentence=_sentence(record, metrics, list(prices)),
         samples=_samples(record, depth, prices),
         note=_left_out(record, list(prices)),
+        before=round(BOX * metrics.split.share_before, 2) if metrics.split else 0.0,
     )
 
 

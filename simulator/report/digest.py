@@ -68,6 +68,7 @@ def _shown(decision: DecisionSnapshot) -> list[Any]:
         decision.actions,
         decision.verdicts,
         decision.note,
+        decision.ended,
     ]
 
 

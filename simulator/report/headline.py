@@ -8,10 +8,12 @@ import msgspec
 from domain.time import DAY_MS, YEAR_MS
 from simulator.bootstrap import Range
 from simulator.curves import Curve
+from simulator.cutoff import warning
 from simulator.metrics import Metrics
 from simulator.record import RunRecord
 from simulator.report import words
 from simulator.report.manifest import flagged
+from simulator.spread import band_of, results, verdict
 
 FEW_TRADES = 30
 SHORT_RUN_MS = 90 * DAY_MS
@@ -36,8 +38,15 @@ class Figure(msgspec.Struct, frozen=True):
 
 def notices(record: RunRecord, metrics: Metrics) -> list[Notice]:
     """Everything that makes the result worth less than it looks, worst first."""
-    warnings = [_warning(text) for text in record.warnings]
-    return [*_ruin(record), *_origins(record), *warnings, *_unknown(record, metrics), *_luck(record, metrics)]
+    return [
+        *_ruin(record),
+        *_memory(record, metrics),
+        *_origins(record),
+        *(_warning(text) for text in record.warnings),
+        *_unknown(record, metrics),
+        *_luck(record, metrics),
+        *_dice(record, metrics),
+    ]
 
 
 def _warning(text: str) -> Notice:
@@ -55,6 +64,20 @@ def _ruin(record: RunRecord) -> Iterator[Notice]:
     equity, needed = words.dollars(first.equity), words.dollars(first.maintenance)
     when = f"{'At' if count == 1 else 'First at'} {words.minute(first.ts)}"
     yield Notice("bad", times, f"{when}, equity of {equity} {how} the maintenance margin, {needed}.")
+
+
+def _memory(record: RunRecord, metrics: Metrics) -> Iterator[Notice]:
+    """What the model may have known beforehand; that names and dates were hidden makes it less bad, not good."""
+    found = metrics.split
+    told = found and warning(found.share_before, found.cutoff_ts)
+    if found and told:
+        text = told[1]
+        if found.after:
+            text += f" After that it returned {words.percent(found.after.total_return)}."
+        yield Notice("bad" if found.share_before == 1 and not record.masked else "warn", told[0], text)
+    if record.masked:
+        text = "Symbols, dates and price levels were replaced in all it was shown."
+        yield Notice("info", "This is a masked run: the model was not told what it traded, or when.", text)
 
 
 def _origins(record: RunRecord) -> Iterator[Notice]:
@@ -97,6 +120,17 @@ def _luck(record: RunRecord, metrics: Metrics) -> Iterator[Notice]:
         yield Notice("info", "Annualised figures reach far.", text)
 
 
+def _dice(record: RunRecord, metrics: Metrics) -> Iterator[Notice]:
+    """How far the other runs of the batch lie apart."""
+    runs = record.beside.runs if record.beside else ()
+    if len(runs) < 2:
+        return
+    band, hold = band_of(results(runs)), metrics.baselines.get("buy-and-hold")
+    reach = f"{_percent_1(band.min)} to {_percent_1(band.max)}"
+    text = " ".join(verdict(runs, hold.total_return if hold else None))
+    yield Notice("info", f"{words.plural(len(runs), 'run')} of the same gave {reach}.", text)
+
+
 def ticks_in_words(record: RunRecord) -> str:
     """How the ticks ended, most often first: "Of 6,552 ticks: 6,480 hold, 72 acted."."""
     often = sorted(record.ticks.items(), key=lambda kind: (-kind[1], kind[0]))
@@ -110,6 +144,7 @@ def figures(record: RunRecord, metrics: Metrics) -> list[Figure]:
     value = metrics.total_return if metrics.net_return is None else metrics.net_return
     return [
         _result(record, metrics, value),
+        *_unseen(metrics),
         *([_against(hold, value)] if hold else []),
         _sharpe(metrics, hold),
         _drawdown(metrics, hold),
@@ -124,6 +159,9 @@ def _result(record: RunRecord, metrics: Metrics, value: float) -> Figure:
     notes = [f"{words.dollars(amount, signed=True)} {after if known else 'before inference'}"]
     if metrics.total_return_ci95:
         notes.append(f"95%: {_range(metrics.total_return_ci95, _percent_1)}")
+    if record.beside and len(record.beside.runs) > 1:
+        runs = record.beside.runs
+        notes.append(f"median of {len(runs)} runs: {words.percent(band_of(results(runs)).median)}")
     name = "Net return" if known else "Return before inference"
     return Figure(name, words.percent(value), words.tone(value * 100), tuple(notes))
 
@@ -135,6 +173,23 @@ def _paid(record: RunRecord) -> str:
     if modelled and has_funding:
         return "after all costs"
     return f"after {'fees, spread and impact' if modelled else 'fees and funding' if has_funding else 'fees alone'}"
+
+
+def _unseen(metrics: Metrics) -> Iterator[Figure]:
+    """What was earned where nothing could be remembered, if that is not the whole run."""
+    found = metrics.split
+    if found is None or not found.share_before:
+        return
+    name = "Unseen period only"
+    if found.after is None or found.cutoff_ts is None:
+        yield Figure(
+            name, "none", "", ("the cutoff is unknown" if found.cutoff_ts is None else "all may be memory",)
+        )
+        return
+    value, hold = found.after.total_return, found.after.hold
+    since = f"since {words.day(found.cutoff_ts)}"
+    note = f"hold {words.percent(hold.total_return)} {since}" if hold else since
+    yield Figure(name, words.percent(value), words.tone(value * 100), (note,))
 
 
 def _against(hold: Curve, value: float) -> Figure:

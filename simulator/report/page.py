@@ -12,9 +12,11 @@ import msgspec
 from domain.time import YEAR_MS, format_interval, iso
 from simulator.metrics import Metrics
 from simulator.record import RunRecord
-from simulator.report import headline, manifest, months, refused, tables, words
+from simulator.report import headline, manifest, memory, months, refused, tables, words
+from simulator.report.batch import batch
 from simulator.report.charts import chart
 from simulator.report.digest import report_digest
+from simulator.report.thought import thought
 from simulator.report.trade_rows import trade_rows
 from simulator.trades import trades
 
@@ -44,6 +46,9 @@ def render(record: RunRecord, metrics: Metrics) -> str:
             compared=tables.compared(metrics),
             trading=tables.trading(metrics),
             money=tables.money(record, metrics),
+            sides=memory.sides(metrics),
+            thought=thought(record, metrics),
+            batch=batch(record, metrics),
             refusals=refused.refusals(metrics),
             latest_refused=refused.latest(record),
             proposed=refused.proposed(record),

@@ -33,12 +33,13 @@ class Refused(msgspec.Struct, frozen=True):
 
 def refusals(metrics: Metrics) -> list[Bar]:
     """What was refused, by the rule that refused it, most often first."""
-    most = max(metrics.refusals.values(), default=1) or 1
-    return [
-        Bar(cap, f"{count:,}", round(100 * count / most, 2))
-        for cap, count in metrics.refusals.items()
-        if count
-    ]
+    return meters(metrics.refusals)
+
+
+def meters(counts: dict[str, int]) -> list[Bar]:
+    """Counts as bars, in the order they come in; what never happened has none."""
+    most = max(counts.values(), default=1) or 1
+    return [Bar(name, f"{count:,}", round(100 * count / most, 2)) for name, count in counts.items() if count]
 
 
 def proposed(record: RunRecord) -> int:

@@ -22,6 +22,9 @@ MOST_DECISIONS, MOST_FILLS = 6, 12
 SHORT_WHY = 90
 """How many characters of a reason fit the table; the whole of it is in the opened row."""
 
+LONG_WHY = 2_000
+"""No more of it is shown there either; the export has all that a model wrote."""
+
 NO_STEP = Decimal("0.01")
 
 
@@ -130,7 +133,7 @@ def _ended_by(record: RunRecord, trade: Trade) -> str:
     if is_ordered and last.order not in record.order_decisions:
         return "Closed by the engine"
     text = (_reason(record, last) if is_ordered else "") or words.cause(trade.ended_by)
-    return text if len(text) <= SHORT_WHY else text[: SHORT_WHY - 1].rstrip() + "…"
+    return words.cut(text, SHORT_WHY)
 
 
 def _reason(record: RunRecord, fill: Fill) -> str:
@@ -163,8 +166,9 @@ def _whys(record: RunRecord, trade: Trade) -> Iterator[Why]:
 
 
 def _quotes(decision: DecisionSnapshot) -> Iterator[str]:
+    """The reasons of the actions, and what the trader said last, each once."""
     said = [*(action.why for action in decision.actions), decision.note]
-    yield from dict.fromkeys(text for text in said if text)
+    yield from dict.fromkeys(words.cut(text, LONG_WHY) for text in said if text)
 
 
 def _answer(action: Action, verdict: Verdict) -> Answer:

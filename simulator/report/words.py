@@ -15,6 +15,8 @@ UNKNOWN = "unknown"
 LARGEST_PERCENT = 1_000_000
 """More is not written out: a gain of an hour, annualised, may have eighty digits."""
 
+CENT = Decimal("0.01")
+
 Number = Decimal | float | int
 
 BASELINES = {"buy-and-hold": "Buy and hold", "flat": "Stay flat"}
@@ -61,6 +63,11 @@ def dollars(amount: Number, places: int = 2, *, signed: bool = False) -> str:
 def whole_dollars(amount: Decimal) -> str:
     """Write an amount without cents where it has none: $10,000."""
     return dollars(amount, 0 if amount == amount.to_integral_value() else 2)
+
+
+def inference(cost: Decimal) -> str:
+    """Write what thinking cost: $41.86, and the smaller it is the finer: $0.8421, $0.001234."""
+    return dollars(cost, 2 if cost >= 1 or not cost else 4 if cost >= CENT else 6)
 
 
 def grouped(amount: Decimal) -> str:
@@ -120,6 +127,11 @@ def period(from_ts: int, to_ts: int) -> str:
         return day(from_ts)
     start = f"{first.day} {first:%b}" if first.year == last.year else day(from_ts)
     return f"{start} to {day(to_ts - 1)}"
+
+
+def cut(text: str, most: int) -> str:
+    """Write at most so many characters, the last an ellipsis where some are missing."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def baseline(name: str) -> str:

@@ -61,7 +61,8 @@ async def visit(page: Page) -> Visit:
 
 
 @pytest.mark.parametrize(
-    "shape", ["hostile and refused", "four symbols", "years of days", "thousands of trades", "one point"]
+    "shape",
+    ["hostile and refused", "four symbols", "years of days", "thousands of trades", "one point", "thinking"],
 )
 async def test_a_report_fits_every_screen_and_asks_for_nothing(
     visit: Visit, tmp_path: Path, shape: str

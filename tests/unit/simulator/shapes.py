@@ -9,11 +9,13 @@ import msgspec
 import numpy as np
 
 from domain.events import Liquidated
-from domain.inference import Inference
+from domain.inference import Inference, Usage
+from domain.money import exact
+from domain.snapshots import TickOutcome
 from domain.time import DAY_MS, HOUR_MS
 from domain.verdicts import Refusal, Verdict
-from simulator.record import RunRecord
-from tests.unit.simulator.samples import START, Entry, equity_record, record_of, walk
+from simulator.record import Beside, RunRecord, Sibling
+from tests.unit.simulator.samples import START, Entry, crossings, equity_record, record_of, walk
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)> \"'><b>&amp;{{ 7*7 }}"
 RIGHT_TO_LEFT = "\u202eevil\u202c שלום עליכם مرحبا"
@@ -40,6 +42,9 @@ def hostile() -> RunRecord:
         model=nasty,
         schedule=nasty,
         run_id=HOSTILE,
+        cutoff_ts=None,
+        masked=True,
+        inference=Inference(calls=3, cost_usd=None, malformed={nasty: 2}, ended={HOSTILE: 1}),
         refusals={nasty: 1},
         ticks={HOSTILE: 168},
         warnings=(nasty, LONG_WORD),
@@ -56,7 +61,8 @@ def hostile_and_refused() -> RunRecord:
     record = hostile()
     no = Verdict(refusals=(Refusal(HOSTILE, LONG_WORD, RIGHT_TO_LEFT),))
     refused = {
-        name: msgspec.structs.replace(decision, verdicts=(no,)) for name, decision in record.decisions.items()
+        name: msgspec.structs.replace(decision, verdicts=(no,), note=HOSTILE, ended=HOSTILE)
+        for name, decision in record.decisions.items()
     }
     return msgspec.structs.replace(record, decisions=refused)
 
@@ -83,6 +89,78 @@ def four_symbols() -> RunRecord:
     return record_of(bars, orders)
 
 
+THOUGHT = Inference(
+    calls=2_460,
+    usage=Usage(input=310_000, output=1_210_400, cache_read=9_120_000, cache_write_5m=402_000),
+    cost_usd=Decimal("24.18"),
+    malformed={"unknown_tool": 9, "wrong_type": 31, "prose": 4},
+    ended={"malformed": 3, "calls": 2, "timeout": 1},
+)
+
+
+def sibling_of(sample: int, result: float | None, **changes: Any) -> Sibling:
+    """A run of a batch that came to this, net."""
+    total = (result or 0.05) + 0.0024
+    cost = None if result is None else Decimal("24.18") + sample
+    final = Decimal(10_000) * (1 + exact(round(total, 6)))
+    one = Sibling(
+        f"run-{sample}", sample, sample, final, total, result, 0.9 + sample / 7, -0.08, 9 + sample, 4, cost
+    )
+    return msgspec.structs.replace(one, **changes)
+
+
+@cache
+def thinking() -> RunRecord:
+    """A model's run that has all there is to show: it lies on both sides of the cutoff, in a batch, with a control."""
+    bars = walk(24 * 60)
+    record = record_of({"BTC": bars}, crossings(bars, Decimal("0.05")), model="anthropic:claude-sonnet-4-6")
+    ended = [
+        msgspec.structs.replace(
+            next(iter(record.decisions.values())),
+            id=f"ended-{place}",
+            tick_ts=START + place * 9 * DAY_MS,
+            outcome=TickOutcome.FAILED if kind == "timeout" else TickOutcome.HOLD,
+            actions=(),
+            verdicts=(),
+            note=note,
+            ended=kind,
+        )
+        for place, (kind, note) in enumerate(
+            [
+                (
+                    "malformed",
+                    "ended after 3 malformed answers: propose_order size: expected a number, got 'a lot'",
+                ),
+                ("calls", "ended after 12 calls"),
+                ("timeout", "no answer within 120 s"),
+            ],
+            1,
+        )
+    ]
+    said = (
+        "The mean turned up while funding stayed low, so I go with it and keep the stop under the last low."
+    )
+    decisions = {name: msgspec.structs.replace(each, note=said) for name, each in record.decisions.items()}
+    batch = tuple(
+        sibling_of(place, result) for place, result in enumerate((0.136, 0.143, 0.0183, 0.18, 0.028))
+    )
+    own = msgspec.structs.replace(batch[2], run_id=record.run_id)
+    return msgspec.structs.replace(
+        record,
+        decisions={**decisions, **{each.id: each for each in ended}},
+        ticks={**record.ticks, "failed": 1},
+        refusals={"max_order_usd": 3},
+        inference=THOUGHT,
+        cutoff_ts=START + 33 * DAY_MS,
+        beside=Beside((*batch[:2], own, *batch[3:]), sibling_of(0, -0.021, trades=7)),
+    )
+
+
+def thinking_with(**changes: Any) -> RunRecord:
+    """The same, different in these fields."""
+    return msgspec.structs.replace(thinking(), **changes)
+
+
 RUIN = Liquidated(START + 50 * HOUR_MS, Decimal(40), Decimal(60), {"BTC": Decimal(1)}, backstop=True)
 
 SHAPES: dict[str, Callable[[], RunRecord]] = {
@@ -104,6 +182,28 @@ SHAPES: dict[str, Callable[[], RunRecord]] = {
     "refused": lambda: week_with(refusals={"max_order_usd": 3, "price_band_pct": 1}),
     "inference unknown": lambda: week_with(inference=Inference(calls=9, cost_usd=None)),
     "inference paid": lambda: week_with(inference=Inference(calls=9, cost_usd=Decimal("0.8421"))),
+    "thinking": thinking,
+    "thinking, all of it memory": lambda: thinking_with(cutoff_ts=START + 99 * DAY_MS, beside=None),
+    "thinking, all of it unseen": lambda: thinking_with(cutoff_ts=START, beside=None),
+    "thinking, unknown": lambda: thinking_with(
+        cutoff_ts=None,
+        inference=Inference(calls=9, cost_usd=None),
+        beside=Beside((sibling_of(0, None), sibling_of(1, 0.02, sharpe=None)), sibling_of(0, None)),
+    ),
+    "thinking, masked": lambda: thinking_with(
+        masked=True, beside=Beside((sibling_of(0, 0.1),), sibling_of(0, 0.02))
+    ),
+    "thinking, without baselines": lambda: thinking_with(baselines={}),
+    "thinking, a hundred runs": lambda: thinking_with(
+        beside=Beside(tuple(sibling_of(place, place / 100) for place in range(100)))
+    ),
+    "thinking, runs all alike": lambda: thinking_with(baselines={}, beside=Beside((sibling_of(0, 0.0),) * 3)),
+    "thinking, one point": lambda: msgspec.structs.replace(
+        equity_record(np.array([10_000.0])), cutoff_ts=None
+    ),
+    "thinking, lost": lambda: msgspec.structs.replace(
+        equity_record(np.array([10_000.0, 5_000.0, 0.0, 0.0])), cutoff_ts=START + 2 * HOUR_MS
+    ),
     "without baselines": lambda: week_with(baselines={}),
     "no ticks": lambda: week_with(ticks={}),
     "failed ticks": lambda: week_with(ticks={"hold": 5, "failed": 2}),

@@ -102,6 +102,9 @@ CHANGES: dict[str, dict[str, Any]] = {
     "a reason": {
         "decisions": {**run().decisions, SECOND.id: msgspec.structs.replace(SECOND, note="because")},
     },
+    "how a tick was ended": {
+        "decisions": {**run().decisions, SECOND.id: msgspec.structs.replace(SECOND, ended="timeout")},
+    },
     "whose reason it was": {"order_decisions": {1: SECOND.id, 2: FIRST.id}},
     "the ledger": {"ledger_digest": "abc"},
     "a warning": {"warnings": ("careful",)},

@@ -23,6 +23,7 @@ PAIRS = [
     ("on-accent", "accent-solid", TEXT),
     ("on-ink", "ink", TEXT),
     *[(line, "surface", LINE) for line in ("c-equity", "c-base", "c-flat", "c-up", "c-down", "line-strong", "focus")],
+    *[(line, "c-before", LINE) for line in ("c-equity", "c-base", "c-up", "c-down", "text-2")],
 ]  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def test_a_figure_that_some_runs_lack_is_banded_over_the_others() -> None:
         ((-0.01, 0.03), "Zero lies inside the band: whether a run earns or loses is chance."),
         ((0.0, 0.03), "Zero lies inside the band: whether a run earns or loses is chance."),
         ((0.01, 0.03, 0.02), "All 3 runs earned."),
-        ((-0.01, -0.03), "All 2 runs lost."),
+        ((-0.01, -0.03), "Both runs lost."),
     ],
 )
 def test_runs_agree_or_do_not(returns: tuple[float, ...], expected: str) -> None:
@@ -74,8 +74,8 @@ def test_runs_agree_or_do_not(returns: tuple[float, ...], expected: str) -> None
 
 def test_holding_is_judged_too() -> None:
     """Earning is not beating the market."""
-    assert verdict(runs(0.01, 0.03), 0.05)[1] == "All 2 runs fell behind buy and hold."
-    assert verdict(runs(0.01, 0.03), 0.005)[1] == "All 2 runs beat buy and hold."
+    assert verdict(runs(0.01, 0.03), 0.05)[1] == "Both runs fell behind buy and hold."
+    assert verdict(runs(0.01, 0.03), 0.005)[1] == "Both runs beat buy and hold."
     assert verdict(runs(0.01, 0.03), 0.02)[1].startswith("Buy and hold lies inside the band")
 
 
