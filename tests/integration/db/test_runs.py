@@ -16,6 +16,7 @@ from db.runs import (
     Chunk,
     RunLost,
     RunRow,
+    batch_runs,
     cancel_run,
     claim_run,
     create_run,
@@ -331,3 +332,25 @@ async def test_runs_are_listed_newest_first_by_page_and_by_skill(
     assert [row.id for row in newest + rest] == mine[::-1]
     assert [row.id for row in of_a] == [mine[3], mine[2], mine[0]]
     assert {(row.skill_name, row.skill_number) for row in newest} == {("a", 1), ("b", 1)}
+
+
+async def test_runs_that_were_asked_for_together_are_found_together(
+    database: Database, owner: UUID, other_user: UUID
+) -> None:
+    """In the order in which they were asked for, each with its batch; by nobody else; another run has none."""
+    batch, another = uuid4(), uuid4()
+    alone = await ask_for_run(database, owner)
+    async with database.as_user(owner) as connection:
+        version = await make_version(connection, owner)
+        first, _, last = [
+            await create_run(connection, owner, version.id, {"n": n}, of)
+            for n, of in enumerate((batch, another, batch))
+        ]
+        found = await batch_runs(connection, batch)
+    assert [(run.id, run.config, run.batch) for run in found] == [
+        (first, {"n": 0}, batch),
+        (last, {"n": 2}, batch),
+    ]
+    assert (await load(database, alone)).batch is None
+    async with database.as_user(other_user) as connection:
+        assert await batch_runs(connection, batch) == []
