@@ -9,7 +9,7 @@ from cli import skill_views as views
 from cli.boot import House, in_house
 from cli.files import read_skill
 from cli.output import AsJson, emit, plain_errors, say
-from cli.skill_starter import STARTER
+from cli.skill_starter import LANGUAGE_MODEL_STARTER, STARTER
 from config.settings import load_settings
 from control import skills as control
 from control.errors import AlreadyThere
@@ -31,11 +31,15 @@ Side = Annotated[str, typer.Argument(help="NAME, NAME@N or a file.")]
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case words with hyphens.")],
+    language_model: Annotated[
+        bool, typer.Option("--language-model", help="For a language model, that of AGENTIC_MODEL.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write NAME.md, a Skill to start from."""
+    """Write NAME.md, a Skill to start from. It names a baseline, which needs no key."""
     with plain_errors():
-        text = STARTER.format(name=name)
+        starter = LANGUAGE_MODEL_STARTER if language_model else STARTER
+        text = starter.format(name=name, model=load_settings().model)
         load(text, where="NAME")
         path = Path(f"{name}.md")
         _write_new(path, text)

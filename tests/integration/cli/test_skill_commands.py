@@ -44,6 +44,18 @@ def test_the_first_steps_lead_from_one_to_the_next(agentic: Agentic) -> None:
     assert (new.stderr, check.stderr, save.stderr) == ("", "", "")
 
 
+def test_a_new_skill_for_a_language_model_names_the_one_that_is_set(
+    agentic: Agentic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One setting decides; what is written passes the check without a remark."""
+    monkeypatch.setenv("AGENTIC_MODEL", "anthropic:claude-sonnet-5-5")
+
+    assert agentic("skill", "new", "btc-mind", "--language-model").exit_code == 0
+
+    report = document(agentic, "skill", "check", "btc-mind.md")
+    assert (report["model"], report["remarks"]) == ("anthropic:claude-sonnet-5-5", [])
+
+
 def test_a_new_skill_replaces_no_file(agentic: Agentic) -> None:
     """A file of that name is left as it is."""
     Path("btc-trend.md").write_text("mine")

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cli.skill_starter import STARTER
+from cli.skill_starter import LANGUAGE_MODEL_STARTER, STARTER
+from config.models import DEFAULT_MODEL
 from control.skill_check import CapLine, SkillReport, examine
 from domain.caps import LOOSEST
 from domain.time import parse_ts
@@ -33,6 +34,15 @@ def test_the_starter_is_usable_as_it_is() -> None:
     assert report.is_usable
     assert report.remarks == []
     assert (report.name, report.model) == ("btc-trend", "baseline:sma-cross")
+
+
+def test_the_starter_for_a_language_model_is_usable_as_it_is() -> None:
+    """It names the model that the settings name, and holds it on a short leash."""
+    report = examined(LANGUAGE_MODEL_STARTER.format(name="btc-mind", model=DEFAULT_MODEL))
+
+    assert report.is_usable
+    assert report.remarks == []
+    assert (report.name, report.model) == ("btc-mind", DEFAULT_MODEL)
 
 
 def test_the_readme_shows_the_starters_front_matter() -> None:
