@@ -18,16 +18,16 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 
-import msgspec
-
+from cli.checks import Check, State
+from cli.doctor_models import check_probe, check_thinking
 from config.settings import ENV_FILE, Settings, SettingsError, load_settings
 from db.boot import prepare
 from db.errors import DatabaseError
 from db.migrate import read_migrations
 from db.postgres_files import files_of, programs, run, server_user
+from db.skills import find_version, list_skills
 from domain.time import SystemClock, iso, parse_ts
 
 DISTRIBUTION = "agentic-trading"
@@ -37,25 +37,8 @@ DISK_NEEDED_BYTES = 200 * 2**20
 DISK_WANTED_BYTES = 2 * 2**30
 
 
-class State(StrEnum):
-    """How a check ended: all is well, it works but look at it, or it will not work."""
-
-    OK = "ok"
-    WARN = "warn"
-    BAD = "bad"
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One thing looked at: what was found and, unless it is well, what to do."""
-
-    name: str
-    state: State
-    found: str
-    todo: str = ""
-
-
-def run_checks() -> list[Check]:
-    """Look at everything, never raising. Takes a second or two."""
+def run_checks(*, probe: bool = False) -> list[Check]:
+    """Look at everything, never raising. Takes a second or two. With `probe`, a model's API is reached, too."""
     machine = [
         check_system(sys.platform, platform.platform()),
         check_python(sys.version_info[:3]),
@@ -68,7 +51,8 @@ def run_checks() -> list[Check]:
         settings = load_settings()
     except SettingsError as error:
         return [*machine, Check("settings", State.BAD, str(error), "mend it in the environment or in .env")]
-    return [*machine, *_checks_of(settings)]
+    checks = [*machine, *_checks_of(settings)]
+    return [*checks, check_probe(settings)] if probe else checks
 
 
 def _checks_of(settings: Settings) -> Iterable[Check]:
@@ -79,7 +63,9 @@ def _checks_of(settings: Settings) -> Iterable[Check]:
     if settings.database_url is None:
         yield check_server_programs(settings.home)
     url = settings.database_url
-    yield check_database(settings.home, url.get_secret_value() if url else None)
+    database, saved = look_into_database(settings.home, url.get_secret_value() if url else None)
+    yield database
+    yield from check_thinking(settings, saved, SystemClock().now_ms())
 
 
 def check_system(system: str, description: str) -> Check:
@@ -187,21 +173,34 @@ def check_server_programs(home: Path) -> Check:
 
 def check_database(home: Path, database_url: str | None) -> Check:
     """The database must answer and have this program's schema. One that was never made is left unmade."""
+    return look_into_database(home, database_url)[0]
+
+
+def look_into_database(home: Path, database_url: str | None) -> tuple[Check, dict[str, str]]:
+    """Check the database, and give the models of the owner's saved Skills by their names."""
     try:
         if database_url is None and not files_of(home).data.exists():
-            return Check("database", State.OK, "embedded, made at the first start")
-        asyncio.run(_open_and_close(home, database_url))
+            return Check("database", State.OK, "embedded, made at the first start"), {}
+        models = asyncio.run(_saved_models(home, database_url))
     except (DatabaseError, OSError) as error:
-        return Check(
-            "database", State.BAD, str(error), "see `agentic doctor --settings` for where it is sought"
-        )
+        todo = "see `agentic doctor --settings` for where it is sought"
+        return Check("database", State.BAD, str(error), todo), {}
     kind = "embedded" if database_url is None else "at DATABASE_URL"
-    return Check("database", State.OK, f"{kind}, with all {len(read_migrations())} migrations")
+    found = f"{kind}, with all {len(read_migrations())} migrations"
+    return Check("database", State.OK, found), models
 
 
-async def _open_and_close(home: Path, database_url: str | None) -> None:
+async def _saved_models(home: Path, database_url: str | None) -> dict[str, str]:
     opened = await prepare(home, database_url)
-    await opened.close()
+    try:
+        async with opened.database.as_user(opened.owner_id) as connection:
+            return {
+                row.name: str(version.spec["model"])
+                for row in await list_skills(connection)
+                if (version := await find_version(connection, row.name))
+            }
+    finally:
+        await opened.close()
 
 
 def _standing(folder: Path) -> Path:

@@ -6,7 +6,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from cli.doctor import Check, State, run_checks
+from cli.checks import Check, State
+from cli.doctor import run_checks
 from cli.output import AsJson, emit, plain_errors
 from config.settings import SettingLine, describe_settings, load_settings
 
@@ -18,6 +19,9 @@ _STYLES = {State.OK: "green", State.WARN: "yellow", State.BAD: "bold red"}
 @app.command()
 def doctor(
     settings: Annotated[bool, typer.Option("--settings", help="List every setting instead.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Try the key for models, too, with a request that costs nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Look at everything that has to be right, and say what to do where it isn't."""
@@ -25,7 +29,7 @@ def doctor(
         if settings:
             emit(describe_settings(load_settings()), as_json, _settings_table)
             return
-        checks = run_checks()
+        checks = run_checks(probe=probe)
         emit(checks, as_json, _checks_table)
     if any(check.state is State.BAD for check in checks):
         raise typer.Exit(1)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.integration.cli.conftest import Agentic
+from tests.standins.messages_api import stand_in_thread
 
 
 def test_a_healthy_machine_is_told_line_by_line(agentic: Agentic) -> None:
@@ -24,6 +25,23 @@ def test_what_will_not_work_is_exit_code_1(agentic: Agentic, monkeypatch: pytest
     assert (shown.exit_code, document.exit_code) == (1, 1)
     assert "→ see `agentic doctor --settings`" in shown.stdout
     assert {check["name"]: check["state"] for check in json.loads(document.stdout)}["database"] == "bad"
+
+
+def test_a_probe_reaches_the_models_api_without_asking_a_model(
+    agentic: Agentic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real client finds the stand-in; a wrong key is exit code 1."""
+    with stand_in_thread(keys={"sk-right"}) as api:
+        monkeypatch.setenv("AGENTIC_MODEL_BASE_URL", api.url)
+        monkeypatch.setenv("AGENTIC_ANTHROPIC_API_KEY", "sk-right")
+        right = agentic("doctor", "--probe")
+        monkeypatch.setenv("AGENTIC_ANTHROPIC_API_KEY", "sk-wrong")
+        wrong = agentic("doctor", "--probe")
+
+        assert (right.exit_code, wrong.exit_code) == (0, 1)
+        assert (len(api.counted), api.calls) == (2, 0)
+    assert "has no objection to the key" in right.stdout
+    assert "sk-wrong" not in wrong.stdout + wrong.stderr
 
 
 def test_every_setting_is_listed_with_where_it_came_from(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli import doctor
-from cli.doctor import Check, State
+from cli.checks import Check, State
 from domain.time import parse_ts
 
 
