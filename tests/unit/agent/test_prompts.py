@@ -39,7 +39,6 @@ def test_the_rules_say_what_a_model_gets_wrong() -> None:
         "A refused action was not sent",
     ):
         assert said in rules
-    assert len(rules) > 3_000  # long enough to be read from a provider's cache
 
 
 @pytest.mark.parametrize(
