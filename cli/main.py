@@ -29,6 +29,7 @@ COMMANDS = {
     "skill": Lazy("cli.skill", "Skills: new, check, save, list, show, diff, export, archive"),
     "sim": Lazy("cli.sim", "Simulations: run a Skill over history, and look at its results"),
     "decisions": Lazy("cli.decisions", "Why a run did what it did: its decisions, or the whole story of one"),
+    "tools": Lazy("cli.tools", "Tools: ours, and those of MCP servers, which need your approval"),
     "user": Lazy("cli.user", "People: add one"),
     "doctor": Lazy("cli.doctor_command", "Say what is wrong with this machine's set-up, and every setting"),
 }
