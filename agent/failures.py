@@ -4,11 +4,15 @@ From the provider's table of statuses and error types, https://platform.claude.c
 """
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
+from typing import Any
 
+from agent.answers import Answer
 from domain.inference import Usage
 
+MOST_WORDS = 300  # of a provider, in a message of ours
 FATAL = frozenset({"authentication", "permission", "billing", "not_found", "invalid_request", "too_large"})
 KIND_BY_STATUS = {
     400: "invalid_request",
@@ -99,3 +103,32 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def failed(kind: str, answer: Answer, *, is_billed: bool, where: str = "") -> ModelFailure:
+    """The failure of an attempt of which `answer` has come in."""
+    usage = answer.usage() if answer.is_begun else None
+    return ModelFailure(kind, f"{MESSAGES[kind]}{where}", is_billed=is_billed, usage=usage)
+
+
+def broken_off(answer: Answer) -> ModelFailure:
+    """An answer was begun, and did not come to its end."""
+    return failed("truncated", answer, is_billed=True)
+
+
+def garbage(found: str, answer: Answer) -> ModelFailure:
+    """What came was not of the Messages API."""
+    usage = answer.usage() if answer.is_begun else None
+    message = f"the answer is not of the Messages API: {found}; check the base URL"
+    return ModelFailure("garbage", message, is_billed=True, usage=usage)
+
+
+def clean(words: Any, secrets: Iterable[str]) -> str:
+    """What a provider says, on one line, without secrets, anything like a key, or the number of the request."""
+    if not isinstance(words, str):
+        return ""
+    for secret in secrets:
+        words = words.replace(secret, "…")
+    words = re.sub(r"\b(?:req_\w+|sk-[\w*.-]+)", "…", words)
+    words = " ".join("".join(char if char.isprintable() else " " for char in words).split())
+    return words if len(words) <= MOST_WORDS else f"{words[: MOST_WORDS - 1]}…"

@@ -18,7 +18,17 @@ from urllib.parse import urlsplit
 
 from agent.answers import UNREADABLE as UNREADABLE
 from agent.answers import Answer, Lines, NotAnAnswer, read_event
-from agent.failures import FATAL, KIND_BY_STATUS, KIND_BY_TYPE, MESSAGES, retry_after_s
+from agent.failures import (
+    FATAL,
+    KIND_BY_STATUS,
+    KIND_BY_TYPE,
+    MESSAGES,
+    broken_off,
+    clean,
+    failed,
+    garbage,
+    retry_after_s,
+)
 from agent.failures import ModelFailure as ModelFailure
 from domain.inference import Reply
 
@@ -29,7 +39,6 @@ MOST_ANSWER_BYTES = 8 * 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 15.0
 
-_MOST_WORDS = 300  # of a provider, in a message of ours
 _FAREWELL_S = (
     1.0  # how long the end of a connection is waited for after the end of the answer, to use it again
 )
@@ -104,13 +113,15 @@ class AnthropicDoor:
         failure: ModelFailure
         try:
             async with asyncio.timeout(PROBE_TIMEOUT_S):
-                await self._client.post(
+                counted = await self._client.post(
                     "/v1/messages/count_tokens",
                     cast_to=object,
                     content=json.dumps(body).encode(),
                     options=self._options(body, PROBE_TIMEOUT_S),
                 )
-            return None
+            if isinstance(counted, dict) and "input_tokens" in counted:
+                return None
+            failure = garbage("no count of tokens", Answer())
         except _expected() as error:
             if _lacks_route(error):
                 return None
@@ -140,7 +151,7 @@ class AnthropicDoor:
         finally:
             await response.aclose()
         if not answer.is_whole:
-            raise _broken_off(answer)
+            raise broken_off(answer)
         return answer.reply(response.headers.get("request-id", ""))
 
     def _options(self, body: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
@@ -191,16 +202,16 @@ class AnthropicDoor:
         if isinstance(error, ModelFailure):
             return error
         if isinstance(error, NotAnAnswer):
-            return _garbage(str(error), answer)
+            return garbage(str(error), answer)
         if isinstance(error, anthropic.APIStatusError):
             return self._refusal(error)
-        cause = error.__cause__ if isinstance(error, anthropic.APIConnectionError) else error
-        if isinstance(cause, TimeoutError | httpx2.TimeoutException):
+        cause = (error.__cause__ or error) if isinstance(error, anthropic.APIConnectionError) else error
+        if isinstance(cause, TimeoutError | httpx2.TimeoutException | anthropic.APITimeoutError):
             is_sent = not isinstance(cause, httpx2.ConnectTimeout | httpx2.PoolTimeout)
-            return _failed("timeout", answer, is_billed=is_sent)
+            return failed("timeout", answer, is_billed=is_sent)
         if answer.is_begun:
-            return _broken_off(answer)
-        return _failed("connection", answer, is_billed=not isinstance(cause, httpx2.ConnectError))
+            return broken_off(answer)
+        return failed("connection", answer, is_billed=not isinstance(cause, httpx2.ConnectError))
 
     def _refusal(self, error: Any) -> ModelFailure:
         """A status that is none of success. The provider's own words are only shown where they help a person."""
@@ -212,23 +223,17 @@ class AnthropicDoor:
         kind = KIND_BY_STATUS.get(status, "server" if status >= 500 else "invalid_request")
         if "spend_limit" in (error.error_code or ""):
             kind = "billing"
-        words = self._clean(error.api_message) if kind in FATAL - {"authentication"} else ""
+        words = (
+            clean(error.api_message, (self._key.text, self.route, urlsplit(self.route).netloc))
+            if kind in FATAL - {"authentication"}
+            else ""
+        )
         return ModelFailure(
             kind,
             f"{MESSAGES[kind]} ({status}{': ' if words else ''}{words})",
             retry_after_s=retry_after_s(headers),
             may_pass=headers.get("x-should-retry") != "false",
         )
-
-    def _clean(self, words: Any) -> str:
-        """What a provider says, on one line, without the key, the host or the number of the request."""
-        if not isinstance(words, str):
-            return ""
-        for secret in (self._key.text, self.route, urlsplit(self.route).netloc):
-            words = words.replace(secret, "…")
-        words = re.sub(r"\b(?:req_\w+|sk-[\w*.-]+)", "…", words)
-        words = " ".join("".join(char if char.isprintable() else " " for char in words).split())
-        return words if len(words) <= _MOST_WORDS else f"{words[: _MOST_WORDS - 1]}…"
 
 
 class _Key:
@@ -247,12 +252,16 @@ async def _read(response: Any, answer: Answer) -> None:
     """Read an answer to its end, whether it comes in events or in one piece."""
     form = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if form == "application/json":
-        answer.take_whole(read_event(await response.aread()))
-    elif form == "text/event-stream":
-        async for data in _events(response, answer):
-            if data != b"[DONE]":  # a habit of gateways that also speak another API
-                _take(read_event(data), answer)
-    else:
+        message = read_event(await response.aread())
+        _refuse_error(message, answer)
+        answer.take_whole(message)
+        return
+    async for data in _events(response, answer):
+        if data != b"[DONE]":  # a habit of gateways that also speak another API
+            event = read_event(data)
+            _refuse_error(event, answer)
+            answer.take(event)
+    if not answer.is_begun and form != "text/event-stream":
         raise NotAnAnswer(f"{form[:40]!r}")
 
 
@@ -270,14 +279,14 @@ async def _events(response: Any, answer: Answer) -> AsyncIterator[bytes]:
             return
 
 
-def _take(event: dict[str, Any], answer: Answer) -> None:
+def _refuse_error(event: dict[str, Any], answer: Answer) -> None:
+    """Raise the failure that an event is, if it is one."""
     if event.get("type") != "error":
-        answer.take(event)
         return
     error = event.get("error")
     told = error.get("type") if isinstance(error, dict) else None
     kind = KIND_BY_TYPE.get(told, "server") if isinstance(told, str) else "server"
-    raise _failed(kind, answer, is_billed=answer.is_begun, where=" in the middle of an answer")
+    raise failed(kind, answer, is_billed=answer.is_begun, where=" in the middle of an answer")
 
 
 async def _bound(response: Any) -> None:
@@ -311,21 +320,6 @@ def _bounded() -> Any:
     return Bounded
 
 
-def _failed(kind: str, answer: Answer, *, is_billed: bool, where: str = "") -> ModelFailure:
-    usage = answer.usage() if answer.is_begun else None
-    return ModelFailure(kind, f"{MESSAGES[kind]}{where}", is_billed=is_billed, usage=usage)
-
-
-def _broken_off(answer: Answer) -> ModelFailure:
-    return _failed("truncated", answer, is_billed=True)
-
-
-def _garbage(found: str, answer: Answer) -> ModelFailure:
-    usage = answer.usage() if answer.is_begun else None
-    message = f"the answer is not of the Messages API: {found}; check the base URL"
-    return ModelFailure("garbage", message, is_billed=True, usage=usage)
-
-
 def _broken() -> tuple[type[Exception], ...]:
     import httpx2
 
@@ -349,8 +343,12 @@ def _lacks_route(error: Exception) -> bool:
 
 
 def _route(base_url: str) -> str:
-    parts = urlsplit(base_url.rstrip("/"))
-    is_plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    try:
+        parts = urlsplit(base_url.rstrip("/"))
+        is_plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        is_plain = is_plain and parts.port != 0
+    except ValueError:
+        is_plain = False
     if not is_plain or parts.query or parts.fragment:
         raise ValueError(
             "the base URL of the models is not of the form https://HOST/PATH, without a user or a query"

@@ -25,10 +25,9 @@ from aiohttp import web
 from tests.standins.brains import BRAINS, Brain, hold
 from tests.standins.rules import Body, blocks, objection
 from tests.standins.steps import Step, refuse
+from tests.standins.wire import INSTEAD, SSE, error_response, event, events, tokens
 
-CHARS_PER_TOKEN = 4
 LEAST_CACHED_TOKENS = 1024
-DELTA_CHARS = 24
 MOST_BODY_BYTES = 32 * 1024 * 1024
 
 Answers = Sequence[Step] | Brain
@@ -114,8 +113,8 @@ class StandIn:
         asked = await _read(request)
         self.counted.append(asked)
         if step := self._objection(asked, only_counts=True):
-            return _error(step, "req_count")
-        return web.json_response({"input_tokens": sum(_tokens(block) for block in blocks(asked.body))})
+            return error_response(step, "req_count")
+        return web.json_response({"input_tokens": sum(tokens(block) for block in blocks(asked.body))})
 
     def _step(self, body: Body, number: int) -> Step:
         if callable(self._answers):
@@ -141,21 +140,21 @@ class StandIn:
 
     async def _answer(self, request: web.Request, body: Body, step: Step, name: str) -> web.StreamResponse:
         if step.status != 200:
-            return _error(step, name)
+            return error_response(step, name)
         message = self._message(body, step)
         if not (self._streams and body.get("stream")) and not step.fault:
             return web.json_response(message, headers={"request-id": name, **step.headers})
-        if step.fault in _INSTEAD:
-            return await _INSTEAD[step.fault](request)
-        sent = _events(message, step)
-        response = web.StreamResponse(headers={**_SSE, "request-id": name, **step.headers})
+        if step.fault in INSTEAD:
+            return await INSTEAD[step.fault](request)
+        sent = events(message, step)
+        response = web.StreamResponse(headers={**SSE, "request-id": name, **step.headers})
         await response.prepare(request)
         await self._write(response, b"".join(sent[: len(sent) // 2] if step.fault else sent), step)
         if step.fault == "hang":
             await asyncio.Event().wait()
         if step.fault == "error":
             told = {"type": "overloaded_error", "message": "Overloaded"}
-            await response.write(_event("error", error=told))
+            await response.write(event("error", error=told))
         if step.fault == "cut" and request.transport:
             request.transport.close()
         elif step.fault != "cut":
@@ -194,7 +193,7 @@ class StandIn:
         written = {"5m": 0, "1h": 0}
         for block in blocks(body):
             prefix.update(json.dumps({**block, "cache_control": None}, sort_keys=True).encode())
-            total += _tokens(block)
+            total += tokens(block)
             if "cache_control" not in block or total < LEAST_CACHED_TOKENS:
                 continue
             if prefix.digest() in self._cached:
@@ -208,7 +207,7 @@ class StandIn:
             "cache_creation_input_tokens": sum(written.values()),
             "cache_read_input_tokens": read,
             "cache_creation": {f"ephemeral_{ttl}_input_tokens": count for ttl, count in written.items()},
-            "output_tokens": sum(_tokens(block) for block in content) or 1,
+            "output_tokens": sum(tokens(block) for block in content) or 1,
             "service_tier": "standard",
         }
 
@@ -257,102 +256,6 @@ async def _read(request: web.Request) -> Asked:
     raw = await request.read()
     headers = {name.lower(): value for name, value in request.headers.items()}
     return Asked(request.path, headers, json.loads(raw), raw)
-
-
-def _error(step: Step, name: str) -> web.Response:
-    if step.page:
-        return web.Response(
-            text=step.page, status=step.status, content_type="text/html", headers=step.headers
-        )
-    error: dict[str, Any] = {"type": step.error_type, "message": step.message}
-    if step.error_code:
-        error["details"] = {"error_code": step.error_code}
-    told = {"type": "error", "error": error, "request_id": name}
-    return web.json_response(told, status=step.status, headers={"request-id": name, **step.headers})
-
-
-def _tokens(block: Body) -> int:
-    return -(-len(json.dumps(block)) // CHARS_PER_TOKEN)
-
-
-# The stream.
-
-_SSE = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-
-
-def _event(kind: str, **fields: Any) -> bytes:
-    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
-
-
-def _events(message: dict[str, Any], step: Step) -> list[bytes]:
-    """The events of a message, in the order of the API, with a ping among them."""
-    usage = message["usage"]
-    begun = {**message, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
-    events = [_event("message_start", message=begun), _event("ping")]
-    for number, block in enumerate(message["content"]):
-        start, deltas = _taken_apart(block)
-        events.append(_event("content_block_start", index=number, content_block=start))
-        events += [_event("content_block_delta", index=number, delta=delta) for delta in deltas]
-        events.append(_event("content_block_stop", index=number))
-    counted = {name: value for name, value in usage.items() if isinstance(value, int)}
-    why = {"stop_reason": step.stop, "stop_sequence": None}
-    return [*events, _event("message_delta", delta=why, usage=counted), _event("message_stop")]
-
-
-def _taken_apart(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """How a block begins, and what is added to it bit by bit."""
-    match block.get("type"):
-        case "text":
-            return {**block, "text": ""}, _deltas("text_delta", "text", block["text"])
-        case "thinking":
-            thought = _deltas("thinking_delta", "thinking", block["thinking"])
-            signed = {"type": "signature_delta", "signature": block["signature"]}
-            return {**block, "thinking": "", "signature": ""}, [*thought, signed]
-        case "tool_use":
-            given = block["input"] if isinstance(block["input"], str) else json.dumps(block["input"])
-            return {**block, "input": {}}, _deltas("input_json_delta", "partial_json", given)
-        case _:
-            return block, []
-
-
-def _deltas(kind: str, field: str, text: str) -> list[dict[str, Any]]:
-    pieces = [text[at : at + DELTA_CHARS] for at in range(0, len(text), DELTA_CHARS)]
-    return [{"type": kind, field: piece} for piece in pieces or [""]]
-
-
-# What may come instead of an answer.
-
-
-async def _html(request: web.Request) -> web.StreamResponse:
-    return web.Response(text="<html><body>Sign in to the network</body></html>", content_type="text/html")
-
-
-async def _other_json(request: web.Request) -> web.StreamResponse:
-    return web.json_response({"choices": [{"message": {"role": "assistant", "content": "HOLD"}}]})
-
-
-async def _packed(request: web.Request) -> web.StreamResponse:
-    return web.Response(body=b"\x1f\x8b\x08\x00", headers={**_SSE, "content-encoding": "gzip"})
-
-
-async def _broken_json(request: web.Request) -> web.StreamResponse:
-    return web.Response(body=b'event: message_start\ndata: {"type": "mess\n\n', headers=_SSE)
-
-
-async def _endless(request: web.Request) -> web.StreamResponse:
-    response = web.StreamResponse(headers=_SSE)
-    await response.prepare(request)
-    while True:
-        await response.write(b"data: " + b"x" * 65536)
-
-
-_INSTEAD = {
-    "html": _html,
-    "other_json": _other_json,
-    "packed": _packed,
-    "broken_json": _broken_json,
-    "endless": _endless,
-}
 
 
 # The command line.
