@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from db.market import BAR, FUNDING
 from db.tape import Rows
 from domain.bars import Bar
-from domain.money import exact
-from domain.time import HOUR_MS
+from domain.money import exact, plain
+from domain.time import HOUR_MS, iso
 from market.history import History, Series, first_rates
+from tests.unit.brokers.samples import at_once
 
 T0 = 1_735_689_600_000
 Version = tuple[int, int, float]  # hour, milliseconds after its close (a bar) or its hour (a rate), value
@@ -159,3 +160,23 @@ def test_a_symbol_without_rows_has_no_past() -> None:
     assert history.as_of(T0).funding("BTC", 5) == []
     with pytest.raises(KeyError):
         history.as_of(T0).bars("ETH")
+
+
+@given(VERSIONS, INSTANTS, st.integers(0, 15))
+def test_lines_are_the_bars_written_down(versions: list[Version], instants: list[int], count: int) -> None:
+    """The same bars as `last` gives, in plain decimals, however often and in whatever order they are asked for."""
+    history = History({"BTC": Series("BTC", HOUR_MS, rows_of(versions))}, {})
+    for ts in instants:
+        view = history.as_of(ts).bars("BTC")
+        written = [
+            ",".join([iso(bar.ts), *map(plain, (bar.open, bar.high, bar.low, bar.close, bar.volume))])
+            for bar in view.last(count)
+        ]
+        assert view.lines(count) == written
+
+
+def test_a_history_without_news_has_none() -> None:
+    """Neither the newest nor any that fits."""
+    past = History({}, {}).as_of(T0)
+    assert at_once(past.latest_news(["BTC"], 5)) == []
+    assert at_once(past.search_news("BTC", ["BTC"], 5)) == []
