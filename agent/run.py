@@ -6,20 +6,24 @@ import msgspec
 
 from agent.baselines import Trader, baseline
 from agent.tick import Tick
+from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder
+from domain.inference import Memo
+from domain.money import plain
 from domain.snapshots import DecisionSnapshot, TickOutcome
+from domain.verdicts import Verdict
 from engine.engine import Engine
 from market.history import History
 from skills.skill import Skill
 
-
-class NoTrader(ValueError):
-    """Nobody can decide for this Skill here. One line."""
+MOST_MEMOS = 8
+MOST_MEMO_NOTE = 300
 
 
 class Agent(msgspec.Struct, frozen=True):
     """A Skill that is ready to run: who decides, and what it looks at and acts through.
 
-    `account` names the trading account in decision ids. `data_digest` stands for all market data there is.
+    `account` names the trading account in decision ids. `data_digest` stands for all market data there is. `memos` are
+    the last decisions, oldest first: what a model remembers from tick to tick.
     """
 
     skill: Skill
@@ -28,6 +32,7 @@ class Agent(msgspec.Struct, frozen=True):
     engine: Engine
     account: str
     data_digest: str
+    memos: list[Memo] = []
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -43,22 +48,46 @@ SHUT = Decision(TickOutcome.HALTED)
 
 
 async def run_skill(agent: Agent, ts: int) -> Decision:
-    """Let a Skill decide at `ts`, and give what came of it. Nothing it does can pass the engine's caps."""
-    tick = Tick(agent.skill, agent.engine, agent.history.as_of(ts), agent.account)
+    """Let a Skill decide at `ts`, and give what came of it. Nothing it does can pass the engine's caps.
+
+    Raises `asking.Stop` where a model decides and can't be asked any more; what was done until then is in the journal.
+    """
+    tick = Tick(agent.skill, agent.engine, agent.history.as_of(ts), agent.account, agent.memos)
     await agent.trader.decide(tick)
-    if not tick.actions:
+    if tick.calls:
+        _remember(agent.memos, tick)
+    elif not tick.actions:
         return HELD
     return Decision(tick.outcome, _snapshot(agent, tick))
 
 
-def trader_for(skill: Skill, seed: int) -> Trader:
-    """Find who decides for a Skill: this is where models enter. Raises NoTrader, saying what can be done."""
-    if skill.baseline is None:
-        raise NoTrader(
-            f"{skill.name} is decided by {skill.model}; language models are not there yet, "
-            "so use one of the baselines, such as model: baseline:sma-cross"
-        )
-    return baseline(skill, seed)
+def baseline_for(skill: Skill, seed: int) -> Trader | None:
+    """Give the plain code that decides for a Skill, or None where a language model does."""
+    return None if skill.baseline is None else baseline(skill, seed)
+
+
+def _remember(memos: list[Memo], tick: Tick) -> None:
+    """Keep a decision for the ticks to come, and only the newest of them."""
+    done = [_in_words(*one) for one in zip(tick.actions, tick.verdicts, strict=True)]
+    said = tick.note[:MOST_MEMO_NOTE]
+    memos.append(Memo(tick.ts, "; ".join([*done, *([said] if said else [])]) or "held"))
+    del memos[:-MOST_MEMOS]
+
+
+def _in_words(action: Action, verdict: Verdict) -> str:
+    """One action and what the engine said of it."""
+    match action:
+        case ProposeOrder():
+            at = "at the market" if action.limit_px is None else f"at {plain(action.limit_px)}"
+            what = f"{action.side} {plain(action.size)} {action.symbol} {at}"
+        case CancelOrder():
+            what = f"cancel order {action.order}"
+        case ClosePosition():
+            what = f"close {action.symbol}"
+        case _:
+            what = f"protect {action.symbol}"
+    refused = f"refused: {verdict.refusals[0]}" if verdict.refusals else "approved"
+    return f"{what}: {refused}"
 
 
 def _snapshot(agent: Agent, tick: Tick) -> DecisionSnapshot:
@@ -68,10 +97,13 @@ def _snapshot(agent: Agent, tick: Tick) -> DecisionSnapshot:
         outcome=tick.outcome,
         context_digest=_context_digest(agent, tick),
         trader=agent.skill.model,
-        calls=(),
+        calls=tuple(tick.calls),
         actions=tuple(tick.actions),
         verdicts=tuple(tick.verdicts),
         account=tick.account,
+        note=tick.note,
+        context=tick.context,
+        ended=tick.ended,
     )
 
 

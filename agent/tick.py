@@ -4,18 +4,19 @@ Reads show the market as it was known at the tick's instant, and the account as 
 this tick's own intents. What is done goes to the engine, and its verdict comes back.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from domain.account import FLAT, Position
 from domain.actions import Action
 from domain.ids import decision_id
-from domain.inference import ModelCall
+from domain.inference import Memo, ModelCall
 from domain.money import canonical
 from domain.orders import Order
 from domain.snapshots import AccountView, TickOutcome
 from domain.verdicts import Verdict
 from engine.engine import Engine
+from engine.used import Used
 from market.history import BarsView, Past
 from skills.skill import Skill
 
@@ -23,8 +24,9 @@ from skills.skill import Skill
 class Tick:
     """What may be seen and done at `ts` (UTC ms). Everything done is kept, with its verdict, in order.
 
-    A model's tick also keeps what it was shown (`context`), what it said (`calls`), and how it ended: `note` in words,
-    `ended` in one word where something else than the model ended it, `failed` where that was a fault.
+    `memos` are the decisions before it. A model's tick also keeps what it was shown (`context`), what it said (`calls`)
+    and how it ended: `note` in words, `ended` in one word where something else than the model ended it, `failed` where
+    that was a fault.
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class Tick:
         "context",
         "ended",
         "failed",
+        "memos",
         "note",
         "past",
         "positions",
@@ -44,8 +47,11 @@ class Tick:
         "verdicts",
     )
 
-    def __init__(self, skill: Skill, engine: Engine, past: Past, account_name: str) -> None:
+    def __init__(
+        self, skill: Skill, engine: Engine, past: Past, account_name: str, memos: Sequence[Memo] = ()
+    ) -> None:
         self.skill = skill
+        self.memos = memos
         self.past = past
         self.ts = past.ts
         self.positions: Mapping[str, Position] = engine.state.book.positions
@@ -96,6 +102,11 @@ class Tick:
     def has_traded(self) -> bool:
         """Whether the account ever had a fill."""
         return self._engine.book.fills > 0
+
+    @property
+    def used(self) -> Used:
+        """How much of its caps the account uses now."""
+        return self._engine.used(self.ts)
 
     def mark(self, symbol: str) -> Decimal | None:
         """The mark at the tick, in USD; None when there is no fresh one."""

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from agent.provider import Provider
 from cli.main import acting_as
 from cli.output import run
+from cli.provider import provider_of
 from config.settings import Settings, load_settings
 from control.errors import NotFound
 from db.boot import Prepared, prepare
@@ -27,6 +29,7 @@ class House(msgspec.Struct, frozen=True):
     user_id: UUID  # as whom the command acts
     clock: Clock
     prepared: Prepared
+    provider: Provider
 
 
 @asynccontextmanager
@@ -40,7 +43,9 @@ async def house(user: str | None = None) -> AsyncIterator[House]:
     prepared = await prepare(settings.home, url.get_secret_value() if url else None)
     try:
         user_id = await _person(prepared, user or acting_as.get())
-        yield House(settings, prepared.database, user_id, SystemClock(), prepared)
+        clock = SystemClock()
+        async with provider_of(settings, clock) as provider:
+            yield House(settings, prepared.database, user_id, clock, prepared, provider)
     finally:
         await prepared.close()
 

@@ -38,6 +38,8 @@ _EXPECTED = (
     ("db.errors", "DatabaseError"),
     ("config.settings", "SettingsError"),
     ("config.instruments", "UnknownInstrument"),
+    ("config.models", "ModelTableError"),
+    ("config.mcp", "McpServerError"),
     ("skills.problems", "SkillError"),
     ("market.tidy.problems", "TidyError"),
 )

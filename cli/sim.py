@@ -1,13 +1,15 @@
 """`agentic sim`: run a Skill over history, and look at its results."""
 
+import sys
 from asyncio import CancelledError
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+from msgspec.structs import replace
 
 from cli import sim_views as views
 from cli.boot import House, in_house
@@ -18,7 +20,14 @@ from control.errors import Refused
 from domain.time import iso
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
+    from control.estimate import Estimate
+    from control.runs import RunRequest
     from db.runs import RunRow
+    from db.skills import VersionRow
+    from domain.caps import Caps
+    from simulator.record import Beside
     from simulator.run import Finished
 
 app = typer.Typer(
@@ -31,6 +40,14 @@ class CostModel(StrEnum):
 
     DEFAULT = "default"
     NONE = "none"
+
+
+class Source(StrEnum):
+    """What `--mode` takes."""
+
+    RECORD = "record"
+    LIVE = "live"
+    REPLAY = "replay"
 
 
 class Switch(StrEnum):
@@ -74,6 +91,28 @@ def run(
     funding: Annotated[Switch, typer.Option(help="Whether funding is paid.")] = Switch.ON,
     seed: Annotated[int, typer.Option(help="For whatever is random.")] = 0,
     execution_interval: Execution = None,
+    mode: Annotated[
+        Source,
+        typer.Option(
+            help="A model's outputs: recorded ones used and new ones recorded, all new, or recorded only."
+        ),
+    ] = Source.RECORD,
+    runs: Annotated[
+        int, typer.Option("--runs", metavar="N", help="Make it N times with new outputs, and show the band.")
+    ] = 1,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Make it once more with names, dates and price levels hidden.")
+    ] = False,
+    cutoff_ts: Annotated[
+        int | None,
+        typer.Option("--cutoff", parser=instant, metavar="TIME", help="When the model's knowledge ends."),
+    ] = None,
+    only_estimate: Annotated[
+        bool, typer.Option("--estimate", help="Say what it would probably cost, and run nothing.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Don't ask, whatever it is estimated to cost.")
+    ] = False,
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:
@@ -81,9 +120,25 @@ def run(
     from control.runs import RunRequest
 
     _see_that_it_can_be_written(report)
-    request = RunRequest(from_ts, to_ts, cash, costs.value, funding is Switch.ON, seed, execution_interval)
-    finished, row = in_house(lambda home: _ask_and_run(home, skill, request, report))
-    _show(finished, row, report, as_json)
+    request = RunRequest(
+        from_ts,
+        to_ts,
+        cash,
+        costs.value,
+        funding is Switch.ON,
+        seed,
+        execution_interval,
+        mode.value,
+        runs,
+        mask,
+        cutoff_ts,
+    )
+    if only_estimate:
+        found = in_house(lambda home: _estimate(home, skill, request))
+        emit(found, as_json, lambda _: views.estimated(found))
+        return
+    done = in_house(lambda home: _ask_and_run(home, skill, request, report, yes=yes))
+    _show(done, report, as_json)
 
 
 @app.command()
@@ -94,8 +149,7 @@ def resume(
 ) -> None:
     """Go on with a run that was stopped, from where it was."""
     _see_that_it_can_be_written(report)
-    finished, row = in_house(lambda home: _resume(home, run, report))
-    _show(finished, row, report, as_json)
+    _show(in_house(lambda home: _resume(home, run, report)), report, as_json)
 
 
 @app.command("list")
@@ -120,15 +174,15 @@ def show(
     """Show a run's figures, and write its report."""
     from control import runs
 
-    async def work(home: House) -> "RunRow":
+    async def work(home: House) -> "tuple[RunRow, Beside | None]":
         row = await runs.find(home.database, home.user_id, run)
         if report is not None:
             write_whole(report, await runs.report_html(home.database, home.user_id, row.id))
-        return row
+        return row, await runs.beside(home.database, home.user_id, row.id)
 
-    row = in_house(work)
+    row, beside = in_house(work)
     _warn(row.warnings, as_json)
-    emit(_document(row), as_json, lambda _: views.result(row))
+    emit(_document(row, beside), as_json, lambda _: views.result(row, beside))
     if report is not None:
         say(f"report: {report}")
 
@@ -194,11 +248,18 @@ def delete(run: Run, as_json: AsJson = False) -> None:
     emit({"run_id": row.id, "status": "deleted"}, as_json, lambda _: f"deleted run {row.id}")
 
 
-async def _ask_and_run(
-    home: House, skill: str, request: Any, report: Path | None
-) -> "tuple[Finished, RunRow]":
-    from control import runs, skills
-    from skills.schema import platform_caps
+class Done(NamedTuple):
+    """What a command carried out: a run, with those that were made beside it, and what their thinking cost now."""
+
+    finished: "Finished"
+    row: "RunRow"
+    beside: "Beside | None"
+    spent_usd: Decimal
+
+
+async def _version(home: House, skill: str) -> "VersionRow":
+    """Find the version that is named; a file is saved first."""
+    from control import skills
 
     reference = skill
     if skill.endswith(".md") and Path(skill).is_file():
@@ -206,41 +267,85 @@ async def _ask_and_run(
         reference = f"{saved.name}@{saved.version}"
         for warning in saved.warnings:
             say(f"warning: {warning}")
-    version = await skills.find(home.database, home.user_id, reference)
-    platform = platform_caps(home.settings.platform_caps, where="AGENTIC_PLATFORM_CAPS")
-    run_id = await runs.ask(home.database, home.user_id, version, request, platform)
-    return await _carry_out(home, run_id, report)
+    return await skills.find(home.database, home.user_id, reference)
 
 
-async def _resume(home: House, run: str, report: Path | None) -> "tuple[Finished, RunRow]":
+def _platform(home: House) -> "Caps":
+    from skills.schema import platform_caps
+
+    return platform_caps(home.settings.platform_caps, where="AGENTIC_PLATFORM_CAPS")
+
+
+async def _estimate(home: House, skill: str, request: "RunRequest") -> "Estimate":
+    from control import runs
+    from control.estimate import estimate
+
+    version = await _version(home, skill)
+    specs = await runs.specs_of(home.database, home.user_id, version, request, _platform(home), home.provider)
+    return await estimate(home.database, home.user_id, version, specs, home.provider)
+
+
+async def _ask_and_run(
+    home: House, skill: str, request: "RunRequest", report: Path | None, *, yes: bool
+) -> Done:
+    from control import runs
+
+    found = await _estimate(home, skill, request)
+    if not yes:
+        _confirm(found, home.settings.confirm_above_usd)
+    version = await _version(home, skill)
+    run_ids = await runs.ask(home.database, home.user_id, version, request, _platform(home), home.provider)
+    return await _carry_out(home, run_ids, report)
+
+
+def _confirm(found: "Estimate", limit_usd: Decimal) -> None:
+    """Ask before a run that is estimated to cost more than the limit; refuse where nobody can be asked."""
+    if found.cost_usd is None or found.cost_usd <= limit_usd:
+        return
+    cost = f"about {found.cost_usd:,.2f} USD for {found.ticks * found.runs:,} ticks, and at most {found.most_usd:,.2f}"
+    if not sys.stdin.isatty():
+        raise Refused(f"this is estimated to cost {cost}; add --yes to run it, or see --estimate")
+    if not typer.confirm(f"This is estimated to cost {cost}. Run it?", err=True):
+        raise Refused("nothing was run")
+
+
+async def _resume(home: House, run: str, report: Path | None) -> Done:
     from control import runs
 
     row = await runs.find(home.database, home.user_id, run)
-    return await _carry_out(home, row.id, report)
+    return await _carry_out(home, [row.id], report)
 
 
-async def _carry_out(home: House, run_id: Any, report: Path | None) -> "tuple[Finished, RunRow]":
+async def _carry_out(home: House, run_ids: "list[UUID]", report: Path | None) -> Done:
     from control import runs
 
+    named = str(run_ids[0])[-views.SHORT_ID :]
     try:
         with progress("replaying", 1.0) as tell:
-            finished = await runs.carry_out(home.database, run_id, lambda done, total: tell(done / total))
+            finished = await runs.carry_out_all(home.database, run_ids, home.provider, tell)
     except CancelledError:
-        say(f"stopped; `agentic sim resume {str(run_id)[-views.SHORT_ID :]}` goes on from where it was")
+        say(f"stopped; `agentic sim resume {named}` goes on from where it was")
         raise
+    row = await runs.load(home.database, home.user_id, run_ids[0])
+    beside = await runs.beside(home.database, home.user_id, row.id)
     if report is not None:
-        from simulator.report import render
+        _write_report(finished[0], beside, row, report)
+    spent_usd = await runs.spent(home.database, home.user_id, run_ids)
+    return Done(finished[0], row, beside, spent_usd)
 
-        html = render(finished.record, finished.metrics)
-        try:
-            write_whole(report, html)
-        except OSError as error:
-            named = str(run_id)[-views.SHORT_ID :]
-            raise Refused(
-                f"run {run_id} is done, but its report could not be written to {report}: {error.strerror}; "
-                f"once there is room: agentic sim show {named} --report {report}"
-            ) from error
-    return finished, await runs.find(home.database, home.user_id, str(run_id))
+
+def _write_report(finished: "Finished", beside: "Beside | None", row: "RunRow", report: Path) -> None:
+    from simulator.report import render
+
+    html = render(replace(finished.record, beside=beside), finished.metrics)
+    try:
+        write_whole(report, html)
+    except OSError as error:
+        named = views.short(row)
+        raise Refused(
+            f"run {row.id} is done, but its report could not be written to {report}: {error.strerror}; "
+            f"once there is room: agentic sim show {named} --report {report}"
+        ) from error
 
 
 def _see_that_it_can_be_written(report: Path | None) -> None:
@@ -250,12 +355,18 @@ def _see_that_it_can_be_written(report: Path | None) -> None:
         raise typer.BadParameter(f"{report} {what}", param_hint="--report")
 
 
-def _show(finished: "Finished", row: "RunRow", report: Path | None, as_json: bool) -> None:
-    timing = finished.timing
+def _show(done: Done, report: Path | None, as_json: bool) -> None:
+    row, timing = done.row, done.finished.timing
     rate = timing.bars / timing.loop_s if timing.loop_s else None
     measured = {"bars": timing.bars, "loop_s": round(timing.loop_s, 4), "bars_per_s": rate and round(rate)}
     _warn(row.warnings, as_json)
-    emit({**_document(row), "report": report, "timing": measured}, as_json, lambda _: views.result(row))
+    document = {
+        **_document(row, done.beside),
+        "spent_usd": done.spent_usd,
+        "report": report,
+        "timing": measured,
+    }
+    emit(document, as_json, lambda _: views.result(row, done.beside))
     say(f"run {row.id}" + (f", report: {report}" if report is not None else ""))
 
 
@@ -265,8 +376,10 @@ def _warn(warnings: Sequence[str], as_json: bool) -> None:
             say(f"warning: {warning}")
 
 
-def _document(row: "RunRow") -> dict[str, Any]:
-    """A run as `--json` gives it."""
+def _document(row: "RunRow", beside: "Beside | None" = None) -> dict[str, Any]:
+    """A run as `--json` gives it, with those beside it."""
+    from simulator.spread import as_document
+
     config = {
         name: value for name, value in row.config.items() if name not in ("from_ts", "to_ts", "platform")
     }
@@ -284,4 +397,5 @@ def _document(row: "RunRow") -> dict[str, Any]:
         "metrics": row.metrics,
         "digests": row.digests,
         "warnings": row.warnings,
+        **({} if beside is None else as_document(beside)),
     }

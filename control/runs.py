@@ -1,38 +1,48 @@
 """Simulations as a person works with them: ask for one, carry it out, look at it, stop it, go on, throw it away."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from agent.run import NoTrader, trader_for
+from agent.provider import ANTHROPIC, Provider
 from control.errors import Invalid, NotFound
 from db import runs as store
 from db.errors import Refused as StoreRefused
+from db.inference import spent as spent_in
 from db.pool import Database
 from db.runs import RunLost, RunRow
 from db.skills import VersionRow
 from domain.caps import Caps
 from domain.ids import uuid7
-from domain.money import plain, truncate_usd
+from domain.money import ZERO, plain, truncate_usd
 from domain.time import parse_interval
 from simulator.coverage import check_market, whole_range
 from simulator.metrics import compute
-from simulator.record import RunRecord
-from simulator.run import Finished, Progress, execute, rebuild
-from simulator.spec import DEFAULT_CASH, RunSpec, SimulationError, to_config
+from simulator.rebuild import beside_of, rebuild
+from simulator.record import Beside, RunRecord
+from simulator.run import Finished, Progress, execute
+from simulator.spec import DEFAULT_CASH, Mode, RunSpec, SimulationError, to_config
 from skills.skill import Skill
 from skills.skill_md import read
 
 LARGEST_CASH = Decimal(10) ** 9
 SMALLEST_CASH = Decimal(10)
 LARGEST_SEED = 2**63 - 1
+MOST_RUNS = 100
+MOST_AT_ONCE = 16
+"""How many runs of a batch are carried out side by side; each holds a connection meanwhile."""
 
 
 class RunRequest(msgspec.Struct, frozen=True):
-    """A run that is asked for. Without `from_ts` or `to_ts` (UTC ms) it takes all the bars there are."""
+    """A run that is asked for. Without `from_ts` or `to_ts` (UTC ms) it takes all the bars there are.
+
+    `runs` is how often it is made, each time with new outputs of the model and another seed; `mask` has one more made
+    that hides names, dates and price levels. `cutoff_ts` replaces the first instant after what the model knows.
+    """
 
     from_ts: int | None = None
     to_ts: int | None = None
@@ -41,29 +51,97 @@ class RunRequest(msgspec.Struct, frozen=True):
     funding: bool = True
     seed: int = 0
     execution_interval: str | None = None
+    mode: Mode = "record"
+    runs: int = 1
+    mask: bool = False
+    cutoff_ts: int | None = None
 
 
 async def ask(
-    database: Database, user_id: UUID, version: VersionRow, request: RunRequest, platform: Caps
-) -> UUID:
-    """Keep a run to be carried out. Raises Invalid, in one line, for one that can't be; nothing is kept then."""
-    skill = read(version.body, where=f"{version.name}@{version.number}")
-    spec = await _spec(database, user_id, skill, request, platform)
+    database: Database,
+    user_id: UUID,
+    version: VersionRow,
+    request: RunRequest,
+    platform: Caps,
+    provider: Provider,
+) -> list[UUID]:
+    """Keep what is asked for to be carried out: its runs, the masked one last.
+
+    Raises Invalid, in one line, for what can't be; nothing is kept then.
+    """
+    specs = await specs_of(database, user_id, version, request, platform, provider)
+    batch = uuid7() if len(specs) > 1 else None
     async with database.as_user(user_id) as connection:
-        return await store.create_run(connection, user_id, version.id, to_config(spec))
+        return [
+            await store.create_run(connection, user_id, version.id, to_config(spec), batch) for spec in specs
+        ]
+
+
+async def specs_of(
+    database: Database,
+    user_id: UUID,
+    version: VersionRow,
+    request: RunRequest,
+    platform: Caps,
+    provider: Provider,
+) -> list[RunSpec]:
+    """Say what each run that is asked for would be, the masked one last. Raises Invalid for what can't be."""
+    skill = read(version.body, where=f"{version.name}@{version.number}")
+    _check_model(skill, request, provider)
+    spec = await _spec(database, user_id, skill, request, platform)
+    spec = msgspec.structs.replace(spec, mode=request.mode, cutoff_ts=_cutoff(skill, request, provider))
+    several = [
+        msgspec.structs.replace(spec, sample=number, seed=spec.seed + number)
+        for number in range(request.runs)
+    ]
+    return [*several, *([msgspec.structs.replace(spec, mask=True)] if request.mask else [])]
 
 
 async def carry_out(
-    database: Database, run_id: UUID, progress: Progress = lambda done, total: None
+    database: Database, run_id: UUID, provider: Provider, progress: Progress = lambda done, total: None
 ) -> Finished:
     """Carry a run to its end in this process, or on from where it stopped.
 
     Raises Invalid when it can't be, or was cancelled, in one line.
     """
     try:
-        return await execute(database, run_id, str(uuid7()), progress)
+        return await execute(database, run_id, str(uuid7()), provider, progress)
     except (SimulationError, RunLost) as error:
         raise Invalid(str(error)) from error
+
+
+async def carry_out_all(
+    database: Database,
+    run_ids: Sequence[UUID],
+    provider: Provider,
+    progress: Callable[[float], None] = lambda share: None,
+) -> list[Finished]:
+    """Carry several runs to their ends side by side; they share the model's limits in turn.
+
+    One that fails stops none of the others. When all have ended, raises the Invalid of the first that failed.
+    """
+    shares = dict.fromkeys(run_ids, 0.0)
+    turns = asyncio.Semaphore(MOST_AT_ONCE)
+
+    def tell(run_id: UUID, share: float) -> None:
+        shares[run_id] = share
+        progress(sum(shares.values()) / len(shares))
+
+    async def one(run_id: UUID) -> Finished:
+        async with turns:
+            return await carry_out(database, run_id, provider, lambda done, total: tell(run_id, done / total))
+
+    ended = await asyncio.gather(*map(one, run_ids), return_exceptions=True)
+    for end in ended:
+        if isinstance(end, BaseException):
+            raise end
+    return [end for end in ended if not isinstance(end, BaseException)]
+
+
+async def spent(database: Database, user_id: UUID, run_ids: Sequence[UUID]) -> Decimal:
+    """Give what was paid for the thinking of some runs, in USD. What was replayed cost nothing."""
+    async with database.as_user(user_id) as connection:
+        return sum([await spent_in(connection, user_id, f"run:{run_id}") for run_id in run_ids], ZERO)
 
 
 async def find(database: Database, user_id: UUID, reference: str) -> RunRow:
@@ -104,6 +182,11 @@ async def record(database: Database, user_id: UUID, run_id: UUID) -> RunRecord:
         raise Invalid(str(error)) from error
 
 
+async def beside(database: Database, user_id: UUID, run_id: UUID) -> Beside | None:
+    """Give the finished runs that were asked for together with one, this one among them. Raises NotFound."""
+    return await beside_of(database, await load(database, user_id, run_id))
+
+
 async def report_html(database: Database, user_id: UUID, run_id: UUID) -> str:
     """Write the report of a finished run, in a thread, because a long one takes a second. Raises as `record` does."""
     from simulator.report import render  # templates take a while to load, and only reports need them
@@ -138,12 +221,13 @@ async def _spec(
         raise Invalid(f"--cash must be in whole millionths of a dollar, was {request.cash}")
     if request.seed < 0:
         raise Invalid(f"--seed must be 0 or more, was {request.seed}")
-    if request.seed > LARGEST_SEED:
-        raise Invalid(f"--seed must be at most {LARGEST_SEED}, was {request.seed}")
+    if not 1 <= request.runs <= MOST_RUNS:
+        raise Invalid(f"--runs must be 1 to {MOST_RUNS}, was {request.runs}")
+    if request.seed > (largest := LARGEST_SEED - request.runs + 1):
+        raise Invalid(f"--seed must be at most {largest}, was {request.seed}")
     try:
         if request.execution_interval is not None:
             parse_interval(request.execution_interval)
-        trader_for(skill, request.seed)
         async with database.as_user(user_id) as connection:
             first, last = await whole_range(connection, skill)
             spec = RunSpec(
@@ -157,9 +241,30 @@ async def _spec(
                 platform=platform,
             )
             await check_market(connection, skill, spec)
-    except (SimulationError, NoTrader, ValueError) as error:
+    except (SimulationError, ValueError) as error:
         raise Invalid(str(error)) from error
     return spec
+
+
+def _check_model(skill: Skill, request: RunRequest, provider: Provider) -> None:
+    """See that there is somebody to decide."""
+    if skill.baseline is not None:
+        return
+    name = skill.model.partition(":")[0]
+    if name != ANTHROPIC:
+        raise Invalid(
+            f"{skill.name} is decided by {skill.model}; {name} is no provider here, write anthropic:NAME"
+        )
+    if request.mode != "replay" and provider.open_door is None:
+        raise Invalid(provider.missing)
+
+
+def _cutoff(skill: Skill, request: RunRequest, provider: Provider) -> int | None:
+    """The first instant after what a Skill's model knows: 0 for a baseline, None where it is not known."""
+    if skill.baseline is not None or request.cutoff_ts is not None:
+        return request.cutoff_ts or 0
+    facts = provider.facts(skill)
+    return None if facts is None else facts.knowledge_ends_ts
 
 
 def _named(reference: str, found: list[UUID]) -> UUID | None:

@@ -89,8 +89,14 @@ class Inference(msgspec.Struct):
     malformed: dict[str, int] = {}
     ended: dict[str, int] = {}
 
-    def add(self, call: ModelCall) -> None:
-        """Count one call in."""
+    def take(self, calls: Sequence[ModelCall], ended: str) -> None:
+        """Count a tick in: its calls, and what ended it, where that was not the model itself."""
+        for call in calls:
+            self._add(call)
+        if ended:
+            self.ended[ended] = self.ended.get(ended, 0) + 1
+
+    def _add(self, call: ModelCall) -> None:
         self.calls += 1
         self.usage = self.usage.plus(call.usage)
         known = self.cost_usd is not None and call.cost_usd is not None

@@ -12,6 +12,7 @@ from db.runs import Chunk
 from db.series import Series
 from domain.bars import Floats, Ticks
 from domain.events import FundingPaid, Liquidated, OrderChanged
+from domain.inference import Inference
 from domain.journal import Entry, HaltChanged, HaltPhase, IntentRecorded
 from domain.orders import Fill, Order
 from domain.snapshots import DecisionSnapshot, TickOutcome
@@ -38,7 +39,7 @@ class History(msgspec.Struct):
     def add(self, stretch: Stretch) -> None:
         """Take a stretch in."""
         self.entries += [entry for entry, _ in stretch.entries]
-        self.decisions += stretch.decisions
+        self.decisions += [decision.light for decision in stretch.decisions]
         self.ts.append(stretch.ts)
         self.equity.append(np.array([float(usd) for usd in stretch.equity]))
 
@@ -82,6 +83,7 @@ def record_of(
     final_equity: Decimal,
     ticks: dict[str, int],
     refusals: dict[str, int],
+    inference: Inference,
 ) -> RunRecord:
     """Put a finished run together in the form that metrics and reports read."""
     decisions = {decision.id: decision for decision in history.decisions}
@@ -115,6 +117,9 @@ def record_of(
         manifest=manifest,
         warnings=(*_left_out(spec), *_halts(history.entries), *market.warnings),
         seed=spec.seed,
+        inference=inference,
+        cutoff_ts=spec.cutoff_ts,
+        masked=spec.mask,
     )
 
 

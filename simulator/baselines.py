@@ -14,8 +14,22 @@ from domain.bars import Floats, Ticks
 from domain.instruments import Instrument
 from domain.money import BPS, ONE, ZERO, exact
 from domain.orders import Liquidity, Side
+from domain.time import parse_interval
+from simulator.data import MarketData
+from simulator.spec import RunSpec
+from skills.schedule import Schedule
+from skills.skill import Skill
 
 BUY_AND_HOLD, FLAT = "buy-and-hold", "flat"
+
+
+def yardsticks(skill: Skill, spec: RunSpec, market: MarketData) -> dict[str, Floats]:
+    """The baselines of a run, by name, at the points of its equity."""
+    tape = market.tape
+    ticks = Schedule.parse(skill.schedule).ticks(tape.start_ts, tape.end_ts)
+    entry = (next(ticks, tape.start_ts) - tape.start_ts) // tape.interval_ms
+    every = parse_interval(skill.market.interval) // tape.interval_ms
+    return baselines(tape, market.instruments, spec.cost_model, spec.cash, entry, every)
 
 
 def baselines(

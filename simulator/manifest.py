@@ -16,13 +16,22 @@ from skills.schema import front_matter
 from skills.skill import Skill
 
 _ELSEWHERE = frozenset({"platform", "mode", "origin"})
-"""Settings of a run that are not its own: caps are shown as they hold, and whence a model's outputs come is no matter."""
+"""Settings that are no part of a result: caps stand elsewhere, and whence a model's outputs came is no matter."""
 
 
 def build_manifest(
-    skill: Skill, number: int, digest: str, spec: RunSpec, caps: Caps, market: MarketData
+    skill: Skill,
+    number: int,
+    digest: str,
+    spec: RunSpec,
+    caps: Caps,
+    market: MarketData,
+    thinking: dict[str, Any],
 ) -> dict[str, Any]:
-    """Say what a run is made with, as JSON has it. `caps` are those that held: the Skill's and the platform's."""
+    """Say what a run is made with, as JSON has it. `caps` are those that held: the Skill's and the platform's.
+
+    `thinking` says with what a model was asked; it is empty for a baseline.
+    """
     return _plain(
         {
             "code_version": version("agentic-trading"),
@@ -31,6 +40,7 @@ def build_manifest(
             "execution": market.description["execution_interval"],
             "costs": spec.cost_model,
             "caps": caps,
+            **({"thinking": thinking} if thinking else {}),
             "rules": {
                 "min_notional_usd": MIN_NOTIONAL_USD,
                 "path": "open, adverse extreme, other extreme, close",

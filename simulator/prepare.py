@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from agent.baselines import Trader
+from agent.provider import Provider
 from agent.run import Agent
 from brokers.paper.replay import ReplayVenue
 from brokers.paper.venue import VenueState
@@ -21,11 +22,14 @@ from domain.caps import tightest
 from domain.time import parse_interval
 from engine.engine import Engine, start
 from engine.journal import GENESIS, BatchedJournal
+from market.news import StoredNews
 from simulator.archive import History, history_of
-from simulator.data import MarketData, load_market
+from simulator.data import MarketData
 from simulator.manifest import build_manifest, manifest_digest
+from simulator.mask import World, load_world
 from simulator.replay import Checkpoint, Replay
 from simulator.spec import RunSpec, SimulationError, from_config
+from simulator.traders import trader_of
 from skills import skill_md
 from skills.schedule import Schedule
 from skills.skill import Skill
@@ -39,32 +43,43 @@ class Saved(msgspec.Struct):
 
 
 class Prepared(msgspec.Struct):
-    """Everything one run is made of."""
+    """Everything one run is made of. `skill`, `spec` and `market` are the masked ones where the run is masked."""
 
     row: RunRow
     skill: Skill
     spec: RunSpec
     market: MarketData
+    trader: Trader
     manifest: dict[str, Any]
     made_of: str
     history: History
     start: Checkpoint
 
 
-async def prepare(database: Database, row: RunRow) -> Prepared:
+async def prepare(database: Database, row: RunRow, provider: Provider) -> Prepared:
     """Load what a run is made of, and where it stands. Raises SimulationError when it can't be made, or can't go on."""
-    skill, spec = await skill_of(database, row), from_config(row.config)
+    world = await world_of(database, row)
+    skill, spec, market = world.skill, world.spec, world.market
     async with database.as_worker() as connection:
         version = await load_version(connection, row.skill_version_id)
-        market = await load_market(connection, skill, spec)
         saved = await load_checkpoint(connection, row.id)
         history = History() if saved is None else await load_history(connection, row.id)
     assert version is not None
     caps = tightest(skill.caps, spec.platform)
-    manifest = build_manifest(skill, version.number, version.digest, spec, caps, market)
+    trader, thinking = await trader_of(database, row.user_id, row.id, skill, spec, caps, provider)
+    manifest = build_manifest(skill, version.number, version.digest, spec, caps, market, thinking)
     made_of = manifest_digest(manifest)
     begin = beginning(spec) if saved is None else _continue(saved, made_of, row)
-    return Prepared(row, skill, spec, market, manifest, made_of, history, begin)
+    return Prepared(row, skill, spec, market, trader, manifest, made_of, history, begin)
+
+
+async def world_of(database: Database, row: RunRow) -> World:
+    """Load the Skill, the settings and the market of a run; under other names where it is masked."""
+    skill = await skill_of(database, row)
+    async with database.as_worker() as connection:
+        return await load_world(
+            connection, skill, from_config(row.config), StoredNews(database.as_worker)
+        )
 
 
 async def skill_of(database: Database, row: RunRow) -> Skill:
@@ -124,6 +139,6 @@ def replay_of(
         caps=tightest(skill.caps, spec.platform),
         state=begin.engine,
     )
-    agent = Agent(skill, trader, market.history, engine, account, market.digest)
+    agent = Agent(skill, trader, market.history, engine, account, market.digest, list(begin.memos))
     point_ms = parse_interval(skill.market.interval)
     return Replay(market.tape, venue, agent, journal, Schedule.parse(skill.schedule), point_ms, begin)

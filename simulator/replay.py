@@ -7,6 +7,7 @@ same bytes.
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from decimal import Decimal
 
 import msgspec
@@ -17,6 +18,7 @@ from brokers.paper.replay import Alarm, ReplayVenue
 from brokers.paper.tape import Tape
 from brokers.paper.venue import VenueState
 from domain.bars import Ticks
+from domain.inference import Inference, Memo
 from domain.journal import Entry
 from domain.snapshots import DecisionSnapshot, TickOutcome
 from engine.engine import EngineState
@@ -30,6 +32,7 @@ class Checkpoint(msgspec.Struct):
     """Where a run stands when `index` bars have closed and their instant was observed, before its tick.
 
     `point_equity` (USD) and `point_tick` are those of the last point, which waits for the ticks up to the next one.
+    `memos` are what a model remembers, `inference` what its thinking took so far.
     """
 
     venue: VenueState
@@ -41,6 +44,8 @@ class Checkpoint(msgspec.Struct):
     point_tick: int = 0
     ticks: dict[int, int] = {}  # how many ended in which way
     refusals: dict[str, int] = {}  # how many actions were refused, by their first reason
+    memos: list[Memo] = []
+    inference: Inference = msgspec.field(default_factory=Inference)
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -78,8 +83,14 @@ class Replay:
         self._ticks = [start.point_tick]
         self._counts = Counter(start.ticks)
         self._refusals = Counter(start.refusals)
+        self._inference = deepcopy(start.inference)
         self._decisions: list[DecisionSnapshot] = []
         self.index = start.index
+
+    @property
+    def agent(self) -> Agent:
+        """Who decides, and what it looks at and acts through."""
+        return self._agent
 
     @property
     def is_done(self) -> bool:
@@ -123,6 +134,7 @@ class Replay:
             self._decisions.append(decision.snapshot)
             refused = (verdict for verdict in decision.snapshot.verdicts if not verdict.approved)
             self._refusals.update(verdict.refusals[0].cap for verdict in refused)
+            self._inference.take(decision.snapshot.calls, decision.snapshot.ended)
 
     async def _raise(self, alarm: Alarm) -> None:
         await self._agent.engine.halt(alarm.ts, alarm.equity)
@@ -156,6 +168,8 @@ class Replay:
             point_tick=point_tick,
             ticks=dict(self._counts),
             refusals=dict(self._refusals),
+            memos=list(self._agent.memos),
+            inference=deepcopy(self._inference),
         )
 
 

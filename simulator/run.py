@@ -7,12 +7,13 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
 from uuid import UUID
 
 import msgspec
 
-from agent.run import NoTrader, trader_for
+from agent.asking import Stop
+from agent.provider import Provider
 from db.errors import DatabaseError
 from db.pool import Database
 from db.runs import (
@@ -26,19 +27,14 @@ from db.runs import (
     save_chunk,
     stop_run,
 )
-from domain.bars import Floats
-from domain.time import parse_interval
 from simulator.archive import OUTCOMES, chunk_of, record_of
-from simulator.baselines import baselines
-from simulator.data import MarketData, load_market
+from simulator.baselines import yardsticks
 from simulator.metrics import Metrics, as_dict, compute
-from simulator.prepare import Prepared, Saved, load_history, prepare, replay_of, skill_of
+from simulator.prepare import Prepared, Saved, prepare, replay_of
 from simulator.record import RunRecord
 from simulator.replay import Checkpoint
 from simulator.report.digest import report_digest
-from simulator.spec import RunSpec, SimulationError, from_config
-from skills.schedule import Schedule
-from skills.skill import Skill
+from simulator.spec import SimulationError
 
 FIRST_BARS, MOST_BARS = 1_000, 25_000
 SAVE_EVERY_S = 1.0
@@ -67,14 +63,16 @@ async def execute(
     database: Database,
     run_id: UUID,
     worker: str,
+    provider: Provider,
     progress: Progress = lambda done, total: None,
     *,
     most_bars: int = MOST_BARS,
 ) -> Finished:
     """Carry a run to its end, from its last checkpoint if it has one.
 
-    Raises SimulationError when it can't be made, RunLost when it was cancelled or taken by another process, a
-    DatabaseError when the database went away. The run is then `failed` or `interrupted` and says why.
+    Raises SimulationError when it can't be made or its model can't be asked any more, RunLost when it was cancelled or
+    taken by another process, a DatabaseError when the database went away. The run is then `failed` or `interrupted`
+    and says why.
     """
     async with _held(database, run_id) as is_alone:
         stale_after_s = 0.0 if is_alone else STALE_AFTER_S
@@ -83,13 +81,16 @@ async def execute(
         if row is None:
             raise SimulationError(await _why_not(database, run_id))
         try:
-            run = await prepare(database, row)
+            run = await prepare(database, row, provider)
             timing = Timing()
             end = await _replay_all(database, run, timing, worker, progress, most_bars)
             return await _finish(database, run, timing, end, worker)
-        except (SimulationError, NoTrader) as error:
+        except SimulationError as error:
             await _stop(database, row, worker, "failed", str(error))
-            raise SimulationError(str(error)) from error
+            raise
+        except Stop as error:
+            await _stop(database, row, worker, "interrupted", str(error))
+            raise SimulationError(f"{error}; run {run_id} can be resumed") from error
         except BaseException as error:
             await asyncio.shield(_stop(database, row, worker, *_how_it_ended(error)))
             raise
@@ -129,41 +130,9 @@ async def _why_not(database: Database, run_id: UUID) -> str:
     return f"run {run_id} is {row.status}; it can't be carried out again"
 
 
-async def rebuild(database: Database, row: RunRow) -> RunRecord:
-    """Read a finished run back as a record. Raises SimulationError when its market data is not what it was."""
-    skill, spec = await skill_of(database, row), from_config(row.config)
-    if row.manifest is None or row.metrics is None:
-        raise SimulationError(f"run {row.id} is {row.status}; it has no results")
-    async with database.as_worker() as connection:
-        market = await load_market(connection, skill, spec)
-        history = await load_history(connection, row.id)
-    if market.digest != row.manifest["data_digest"]:
-        raise SimulationError(
-            f"the market data of run {row.id} has changed since; run it again, its figures stay as they were"
-        )
-    ticks, refusals = row.metrics["ticks"], row.metrics["refusals"]
-    final = msgspec.convert(row.metrics["final_equity"], type=type(spec.cash))
-    beside = _baselines(skill, spec, market)
-    record = record_of(
-        str(row.id),
-        skill,
-        row.skill_number,
-        spec,
-        market,
-        row.manifest,
-        history,
-        beside,
-        final,
-        ticks,
-        refusals,
-    )
-    ledger = (row.digests or {})["ledger"]
-    return msgspec.structs.replace(record, warnings=tuple(row.warnings), ledger_digest=ledger)
-
-
 @contextmanager
 def _no_cycles() -> Iterator[None]:
-    """Spare the replay the search for cyclic garbage: it makes none, and keeps a million objects to search."""
+    """Spare a baseline's replay the search for cyclic garbage: it makes none, and keeps a million objects to search."""
     gc.freeze()
     gc.disable()
     try:
@@ -177,13 +146,12 @@ async def _replay_all(
     database: Database, run: Prepared, timing: Timing, worker: str, progress: Progress, most_bars: int
 ) -> Checkpoint:
     """Replay to the end, saving about once a second; gives where it ended."""
-    trader = trader_for(run.skill, run.spec.seed)
-    replay = replay_of(run.skill, run.spec, run.market, trader, run.start, run.made_of)
+    replay = replay_of(run.skill, run.spec, run.market, run.trader, run.start, run.made_of)
     total, end = run.market.tape.length, run.start
-    bars = min(FIRST_BARS, most_bars)
+    bars = min(FIRST_BARS if run.skill.baseline else 1, most_bars)
     while not replay.is_done:
         before, entries, begun = replay.index, end.entries, time.perf_counter()
-        with _no_cycles():
+        with _no_cycles() if run.skill.baseline else nullcontext():
             stretch = await replay.run(bars)
         took = time.perf_counter() - begun
         end = stretch.end
@@ -210,10 +178,11 @@ async def _finish(
         run.market,
         run.manifest,
         run.history,
-        _baselines(run.skill, run.spec, run.market),
+        yardsticks(run.skill, run.spec, run.market),
         end.point_equity,
         {OUTCOMES[outcome]: count for outcome, count in sorted(end.ticks.items())},
         dict(sorted(end.refusals.items())),
+        end.inference,
     )
     record = msgspec.structs.replace(record, ledger_digest=end.link.hex())
     metrics = compute(record)
@@ -229,20 +198,16 @@ async def _finish(
             run.row.id,
             worker,
             manifest=run.manifest,
-            metrics={**figures, "ticks": record.ticks},
+            metrics={
+                **figures,
+                "ticks": record.ticks,
+                "inference_totals": msgspec.to_builtins(record.inference),
+            },
             digests=digests,
             baselines=figures["baselines"],
             warnings=record.warnings,
         )
     return Finished(record, metrics, digests, timing)
-
-
-def _baselines(skill: Skill, spec: RunSpec, market: MarketData) -> dict[str, Floats]:
-    tape = market.tape
-    ticks = Schedule.parse(skill.schedule).ticks(tape.start_ts, tape.end_ts)
-    entry = (next(ticks, tape.start_ts) - tape.start_ts) // tape.interval_ms
-    every = parse_interval(skill.market.interval) // tape.interval_ms
-    return baselines(tape, market.instruments, spec.cost_model, spec.cash, entry, every)
 
 
 async def _stop(database: Database, row: RunRow, worker: str, status: str, reason: str) -> None:

@@ -19,6 +19,7 @@ from domain.time import HOUR_MS, parse_ts
 from market.instruments import keep_instrument
 from market.synth import make_up
 from simulator.run import Finished, execute
+from tests.standins.provider import NO_MODELS
 
 T0 = parse_ts("2025-01-01")
 LATER = parse_ts("2026-01-01")
@@ -95,12 +96,13 @@ async def ask(database: Database, owner: UUID, text: str = SKILL, **request: Any
     """Ask for a run of a Skill."""
     saved = await skills.save(database, owner, text)
     version = await skills.find(database, owner, f"{saved.name}@{saved.version}")
-    return await runs.ask(database, owner, version, RunRequest(**request), LOOSEST)
+    (run_id,) = await runs.ask(database, owner, version, RunRequest(**request), LOOSEST, NO_MODELS)
+    return run_id
 
 
 async def carry_out(database: Database, run_id: UUID, *, most_bars: int = 25_000) -> Finished:
     """Carry a run to its end."""
-    return await execute(database, run_id, f"worker of {run_id}", most_bars=most_bars)
+    return await execute(database, run_id, f"worker of {run_id}", NO_MODELS, most_bars=most_bars)
 
 
 async def simulate(database: Database, owner: UUID, text: str = SKILL, **request: Any) -> Finished:

@@ -27,6 +27,7 @@ from simulator.spec import RunSpec, SimulationError
 from skills import skill_md
 from tests.integration.db.samples import chunk
 from tests.integration.simulator.samples import T0, ask, carry_out, keep_market, row_of, skill_text
+from tests.standins.provider import NO_MODELS
 
 D = Decimal
 FROM, HOURS = T0 + 24 * HOUR_MS, 60
@@ -115,7 +116,9 @@ async def cut_after(database: Database, run_id: UUID, stretches: int, most_bars:
             raise Cut
 
     with pytest.raises(Cut):
-        await execute(database, run_id, f"worker of {stretches} {most_bars}", progress, most_bars=most_bars)
+        await execute(
+            database, run_id, f"worker of {stretches} {most_bars}", NO_MODELS, progress, most_bars=most_bars
+        )
 
 
 @pytest.mark.parametrize("cuts", [[(1, 1)], [(3, 7), (1, 50), (2, 1)], [(4, 50)], [(1, 1)] * 5])
@@ -227,7 +230,7 @@ async def test_a_run_that_is_called_off_stops(
 
     calling = asyncio.create_task(call_off())
     with pytest.raises(RunLost, match=line):
-        await execute(database, run_id, "worker", lambda done, total: begun.set(), most_bars=1)
+        await execute(database, run_id, "worker", NO_MODELS, lambda done, total: begun.set(), most_bars=1)
     await calling
     found = await admin.fetch("select status, progress < 1 as is_part from sim_runs")
     assert [tuple(row) for row in found] == ([("cancelled", True)] if way == "cancel" else [])

@@ -330,17 +330,14 @@ async def test_a_price_that_cannot_be_kept_is_one_line(
     assert (row.status, row.metrics) == ("failed", None)
 
 
-async def test_a_language_model_is_one_line(database: Database, owner: UUID) -> None:
-    """It can be written and saved, and not run yet."""
+async def test_a_language_model_without_a_key_is_one_line(database: Database, owner: UUID) -> None:
+    """It can be written and saved; to run it there must be a key, and the line says so."""
     await keep_market(database)
     text = skill_text(model="anthropic:claude-sonnet-4-6").replace(
         "model_params: {fast: 3, slow: 8, size: 0.1}\n", ""
     )
     line = await refused(database, owner, text)
-    assert line == (
-        "sample is decided by anthropic:claude-sonnet-4-6; language models are not there yet, so use one of the"
-        " baselines, such as model: baseline:sma-cross"
-    )
+    assert line == "there is no key for language models"
     assert (await find_skill(database, owner, "sample")).number == 1
 
 

@@ -13,6 +13,7 @@ from db.pool import Database
 from domain.caps import LOOSEST
 from domain.time import HOUR_MS, ManualClock, parse_ts
 from tests.integration.web.conftest import NOW, Site, ask, finish, stop
+from tests.standins.provider import NO_MODELS
 from tests.unit.control.test_skill_check import STARTED
 
 OLD_ID = "01a20fa6-d76d-7f0d-b728-41064435a79c"
@@ -105,8 +106,8 @@ async def test_a_finished_runs_page_is_its_report(signed_in: Site, database: Dat
     await data.make_up_data(database, clock, made_up, lambda _: None)
     await skills.save(database, owner, STARTED)
     version = await skills.find(database, owner, "btc-trend")
-    run_id = await runs.ask(database, owner, version, RunRequest(), LOOSEST)
-    await runs.carry_out(database, run_id)
+    (run_id,) = await runs.ask(database, owner, version, RunRequest(), LOOSEST, NO_MODELS)
+    await runs.carry_out(database, run_id, NO_MODELS)
 
     answer = await signed_in.client.get(f"/runs/{run_id}")
     await data.make_up_data(database, clock, msgspec.structs.replace(made_up, seed=2), lambda _: None)

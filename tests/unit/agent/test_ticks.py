@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent.baselines import Trader, baseline
-from agent.run import HELD, Agent, NoTrader, run_skill, trader_for
+from agent.run import HELD, Agent, baseline_for, run_skill
 from agent.tick import Tick
 from db.market import BAR
 from domain.actions import ProposeOrder
@@ -196,10 +196,7 @@ def test_the_account_has_no_trailing_zeros() -> None:
     assert (str(snapshot.account.positions["BTC"]), str(snapshot.account.cash)) == ("1", "10000")
 
 
-def test_a_model_that_nobody_runs_yet_is_one_line() -> None:
-    """It names the model and what to do."""
+def test_a_model_has_no_plain_code() -> None:
+    """What decides for it is a language model, which the caller brings."""
     model = msgspec.structs.replace(skill(), model="anthropic:claude-sonnet-4-6")
-    with pytest.raises(
-        NoTrader, match="decided by anthropic:claude-sonnet-4-6; language models are not there yet"
-    ):
-        trader_for(model, 0)
+    assert baseline_for(model, 0) is None

@@ -1,0 +1,276 @@
+"""How a model is asked, whoever asks: from the record where it can be, within every budget, again where it may help.
+
+Nothing that happens on the way changes what is asked: a request is bytes, and its key is their digest. What comes of
+it is kept under the key, failures that belong to the result among them, so that asking again gives the same.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from agent.gate import Gate
+from agent.models import Door, ModelFailure, api_version
+from config.models import Price, cost_usd, worst_case_usd
+from domain.inference import (
+    Budget,
+    BudgetReached,
+    CallRecord,
+    Failure,
+    Ledger,
+    Outcome,
+    Parts,
+    Recorded,
+)
+from domain.money import ZERO, plain
+from domain.time import Clock, iso
+
+MOST_ATTEMPTS = 8
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
+KEY_FORM = 1
+"""Goes up when the same request has to be asked anew, because something else about asking changed."""
+
+Body = Mapping[str, Any]
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Stop(Exception):
+    """Nothing more can be decided until a person does something about it. One line that says what."""
+
+
+class NotRecorded(Stop):
+    """A replay asked something that is not in the record."""
+
+
+class Patience:
+    """The seconds that a tick may still spend on calls and pauses. Waiting for a turn is not counted."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left_s = seconds
+
+    def spend(self, seconds: float) -> None:
+        """Take away what was spent."""
+        self.left_s -= seconds
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What thinking may cost, in USD: one call, one tick, then the budgets that are shared and kept.
+
+    `run` is the budget of the run; `own_day` that of a deployment, for a day. The others are a person's day's and the
+    whole installation's.
+    """
+
+    per_call_usd: Decimal
+    per_tick_usd: Decimal
+    per_user_day_usd: Decimal
+    per_day_usd: Decimal
+    run: Budget | None = None
+
+    def budgets(self, now_ms: int) -> list[Budget]:
+        """The budgets that a call made now has to fit in."""
+        day = iso(now_ms)[:10]
+        days = [
+            Budget(f"day:{day}", self.per_user_day_usd, "your day"),
+            Budget(f"all:{day}", self.per_day_usd, "the day, of all people together"),
+        ]
+        return days if self.run is None else [self.run, *days]
+
+
+class Asker:
+    """Asks one model for one run or deployment.
+
+    `price_at` gives the price of an instant, or None where it is not known: then a cost is not known either and no
+    budget in USD can hold. `sample` tells runs apart that ask the same. `door` is None where there is no key;
+    `missing` then says what to set.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        gate: Gate,
+        allowance: Allowance,
+        price_at: Callable[[int], Price | None],
+        clock: Clock,
+        *,
+        open_door: Callable[[], Door] | None,
+        missing: str = "",
+        mode: str = "record",
+        sample: int = 0,
+        timeout_s: float = 60.0,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._ledger = ledger
+        self._gate = gate
+        self._allowance = allowance
+        self._price_at = price_at
+        self._clock = clock
+        self._open_door = open_door
+        self._missing = missing
+        self._mode = mode
+        self._sample = sample
+        self._timeout_s = timeout_s
+        self._now = now
+        self._sleep = sleep
+
+    async def ask(self, body: Body, patience: Patience, tick_usd: Decimal) -> tuple[str, Recorded]:
+        """Give the outcome of a request, and the key it is kept under. `tick_usd` is what the tick has cost so far.
+
+        Raises Stop when there is no use in asking anything more: no key, a key that is refused, a budget that is
+        reached, or a replay that misses. A failure that may pass is an outcome.
+        """
+        content = _encode(
+            {**body, "api_version": api_version(body), "form": KEY_FORM, "sample": self._sample}
+        )
+        key = hashlib.sha256(content).hexdigest()
+        if self._mode != "live":
+            found = await self._ledger.find(key)
+            is_final = found is not None and (
+                self._mode == "replay" or not isinstance(found.outcome, Failure)
+            )
+            if found is not None and is_final:
+                return key, found
+        if self._mode == "replay":
+            raise NotRecorded(await self._difference(key, parts_of(body)))
+        if self._open_door is None:
+            raise Stop(self._missing)
+        return key, await self._anew(key, body, len(content), patience, tick_usd)
+
+    async def _anew(self, key: str, body: Body, size: int, patience: Patience, tick_usd: Decimal) -> Recorded:
+        price = self._price_at(self._clock.now_ms())
+        worst = None if price is None else worst_case_usd(price, size, body["max_tokens"])
+        record = CallRecord(key, parts_of(body), body["model"], _NOTHING, None, self._sample)
+        if worst is not None and (refused := self._too_dear(worst, tick_usd)):
+            await self._keep([], ZERO, ZERO, msgspec.structs.replace(record, outcome=refused, cost_usd=ZERO))
+            return Recorded(refused, ZERO)
+        lost = ZERO
+        for attempt in range(MOST_ATTEMPTS):
+            outcome, cost, pause_s = await self._once(body, record, worst, lost, patience, attempt)
+            if outcome is not None:
+                return Recorded(outcome, cost)
+            lost += cost or ZERO
+            patience.spend(pause_s)
+            await self._sleep(pause_s)
+        raise AssertionError("the last attempt is final")
+
+    async def _once(
+        self,
+        body: Body,
+        record: CallRecord,
+        worst: Decimal | None,
+        lost: Decimal,
+        patience: Patience,
+        attempt: int,
+    ) -> tuple[Outcome | None, Decimal | None, float]:
+        """One attempt: its outcome, unless it is to be made again; what it cost (the lost ones too); the pause."""
+        assert self._open_door is not None
+        async with self._gate.passed():
+            budgets = [] if worst is None else self._allowance.budgets(self._clock.now_ms())
+            await self._reserve(budgets, worst or ZERO)
+            began = self._now()
+            failure: ModelFailure | None = None
+            outcome: Outcome
+            try:
+                outcome = await self._open_door().send(
+                    body, max(0.001, min(self._timeout_s, patience.left_s))
+                )
+            except ModelFailure as error:
+                failure, outcome = error, Failure(error.kind, error.message)
+            took = self._now() - began
+            patience.spend(took)
+            cost = self._cost(outcome, failure, worst)
+            pause_s = self._pause(record.key, failure, attempt, patience) if failure else None
+            total = None if cost is None else cost + lost
+            is_final = pause_s is None and not (failure and failure.is_fatal)
+            kept = msgspec.structs.replace(
+                record, outcome=outcome, cost_usd=total, latency_ms=round(took * 1000)
+            )
+            await self._keep(budgets, worst or ZERO, cost or ZERO, kept if is_final else None)
+        if failure and failure.is_fatal:
+            raise Stop(failure.message)
+        return (outcome, total, 0.0) if pause_s is None else (None, cost, pause_s)
+
+    def _too_dear(self, worst: Decimal, tick_usd: Decimal) -> Failure | None:
+        """The failure of a call that would pass what one call, or its tick, may cost."""
+        allowed = self._allowance
+        if worst > allowed.per_call_usd:
+            limit = plain(allowed.per_call_usd)
+            return Failure("call_budget", f"the call could cost {plain(worst)} USD; one may cost {limit}")
+        if tick_usd + worst > allowed.per_tick_usd:
+            spent, limit = plain(tick_usd), plain(allowed.per_tick_usd)
+            message = f"the tick has cost {spent} USD and the next call could cost {plain(worst)}; one may cost {limit}"
+            return Failure("tick_budget", message)
+        return None
+
+    async def _reserve(self, budgets: list[Budget], worst: Decimal) -> None:
+        if budgets:
+            try:
+                await self._ledger.reserve(budgets, worst)
+            except BudgetReached as reached:
+                raise Stop(str(reached)) from reached
+
+    async def _keep(
+        self, budgets: list[Budget], worst: Decimal, cost: Decimal, record: CallRecord | None
+    ) -> None:
+        """Settle, and keep the call where calls are kept."""
+        kept = record if self._mode == "record" else None
+        if budgets or kept is not None:
+            await self._ledger.settle(budgets, worst, cost, kept)
+
+    def _cost(self, outcome: Outcome, failure: ModelFailure | None, worst: Decimal | None) -> Decimal | None:
+        """What an attempt cost; its worst case where that can't be told, nothing where it was turned away."""
+        if failure is not None:
+            return worst if failure.is_billed else ZERO
+        price = self._price_at(self._clock.now_ms())
+        assert not isinstance(outcome, Failure)
+        return None if price is None else cost_usd(price, outcome.usage)
+
+    def _pause(self, key: str, failure: ModelFailure, attempt: int, patience: Patience) -> float | None:
+        """How long to wait before the next attempt; None when there is none."""
+        if not failure.is_transient or attempt + 1 == MOST_ATTEMPTS:
+            return None
+        pause_s = failure.retry_after_s
+        if pause_s is None:
+            pause_s = _backed_off(key, attempt)
+        if failure.kind == "rate_limit":
+            self._gate.close(min(pause_s, patience.left_s))
+        return pause_s if pause_s < patience.left_s else None
+
+    async def _difference(self, key: str, parts: Parts) -> str:
+        """Say what a replay missed, beside the recorded request that is most like it."""
+        nearest = await self._ledger.nearest(parts)
+        if nearest is None:
+            return (
+                f"request {key[:12]} is not recorded, and nothing of this model is; run it with --mode record"
+            )
+        differing = [name for name in parts if parts[name] != nearest.get(name)]
+        differing += [f"{name} (gone)" for name in nearest if name not in parts]
+        return (
+            f"request {key[:12]} is not recorded; the most similar one differs in {', '.join(differing) or 'nothing'}; "
+            "run it with --mode record"
+        )
+
+
+_NOTHING = Failure("none", "")
+
+
+def _backed_off(key: str, attempt: int) -> float:
+    """Seconds before the next attempt: doubled each time, less up to a quarter that differs from request to request."""
+    spread = int(_digest([key, attempt])[:8], 16) / 0xFFFFFFFF
+    return float(min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S) * (1 - spread / 4))
+
+
+def parts_of(body: Body) -> dict[str, str]:
+    """Take a request apart, so that two can be compared without keeping either."""
+    parts = {name: _digest(value) for name, value in body.items() if name not in ("messages", "model")}
+    parts["model"] = str(body["model"])
+    return parts | {f"message {n}": _digest(one) for n, one in enumerate(body["messages"])}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(_encode(value)).hexdigest()

@@ -1,0 +1,70 @@
+"""Who decides in a run: a baseline, or a language model with what it may use, its record and its budget."""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from agent.baselines import Trader
+from agent.language import DEADLINE_S, MOST_CALLS, MOST_MALFORMED, MOST_TOOL_CALLS, LanguageTrader
+from agent.outside import NotApproved, NotForSimulations, Outside, pins_of
+from agent.provider import Provider, run_budget
+from agent.run import baseline_for
+from db.inference import PostgresLedger
+from db.mcp_tools import approved_tools
+from db.pool import Database
+from domain.caps import Caps
+from domain.tools import PinnedTool
+from simulator.spec import RunSpec, SimulationError
+from skills.skill import Skill
+
+
+async def trader_of(
+    database: Database,
+    user_id: UUID,
+    run_id: object,
+    skill: Skill,
+    spec: RunSpec,
+    caps: Caps,
+    provider: Provider,
+) -> tuple[Trader, dict[str, Any]]:
+    """Give who decides in a run, and what the manifest says of it. Raises SimulationError when nobody can."""
+    if (trader := baseline_for(skill, spec.seed)) is not None:
+        return trader, {}
+    is_replay = spec.mode == "replay"
+    ledger = PostgresLedger(database, user_id, route=provider.route, origin=spec.origin, any_route=is_replay)
+    pins = await _pins(database, user_id, skill, spec)
+    try:
+        servers = None if is_replay else provider.servers
+        outside = Outside(pins, servers, ledger, spec.mode, is_replayed_history=True)
+    except NotForSimulations as error:
+        raise SimulationError(str(error)) from error
+    budget = run_budget(run_id, caps.max_inference_usd_per_run)
+    asker = provider.asker(skill, ledger, budget, mode=spec.mode, sample=spec.sample)
+    thinker = LanguageTrader(skill, caps, provider.facts(skill), asker, outside if pins else None)
+    return thinker, _in_manifest(thinker, pins)
+
+
+async def _pins(database: Database, user_id: UUID, skill: Skill, spec: RunSpec) -> list[PinnedTool]:
+    if not skill.mcp:
+        return []
+    async with database.as_worker() as connection:
+        approved = await approved_tools(connection, user_id, origin=spec.origin)
+    try:
+        return pins_of(skill.tools, approved)
+    except NotApproved as error:
+        raise SimulationError(str(error)) from error
+
+
+def _in_manifest(trader: LanguageTrader, pins: list[PinnedTool]) -> dict[str, Any]:
+    """What else decides what a model says: the part of a request that is the same at every tick, tools, bounds."""
+    opening = msgspec.json.encode(trader.opening, order="deterministic")
+    return {
+        "request_digest": hashlib.sha256(opening).hexdigest(),
+        "calls_per_tick": MOST_CALLS,
+        "tool_calls_per_tick": MOST_TOOL_CALLS,
+        "malformed_answers_per_tick": MOST_MALFORMED,
+        "deadline_s": DEADLINE_S,
+        "mcp_tools": {pin.full_name: pin.digest for pin in pins},
+    }
