@@ -9,7 +9,8 @@ from rich.text import Text
 from cli.checks import Check, State
 from cli.doctor import run_checks
 from cli.output import AsJson, emit, plain_errors
-from config.settings import SettingLine, describe_settings, load_settings
+from config.settings import load_settings
+from config.settings_shown import SettingLine, describe_settings
 
 app = typer.Typer()
 

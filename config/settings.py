@@ -1,7 +1,7 @@
 """Every setting there is: its name, its form, its default and its meaning.
 
 A setting is read from the environment, else from `.env` in the working folder, else it has its default. They
-are read once, by the command line, and handed down as plain values. `docs/settings.md` is written from here.
+are read once, by the command line, and handed down as plain values. `docs/settings.md` is written from them.
 """
 
 import json
@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-import msgspec
 from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -25,8 +24,6 @@ PREFIX = "AGENTIC_"
 ENV_FILE = Path(".env")
 TEST_PREFIX = "AGENTIC_TEST_"
 """Names that are for the project's own tests, and no settings."""
-
-MASK = "********"
 
 _LARGEST_JSON_FILE = 1_000_000
 
@@ -227,40 +224,13 @@ class Settings(BaseSettings):
         return _from_json(value) if isinstance(value, str) else value
 
 
-class SettingLine(msgspec.Struct, frozen=True):
-    """One setting as it stands. `origin` is "environment", ".env" or "default"; `value` shows no secret."""
-
-    name: str
-    value: str
-    origin: str
-    meaning: str
-
-
 def load_settings() -> Settings:
     """Read all settings. Raises SettingsError for the first that can't be used or isn't known."""
     try:
-        _refuse_unknown([*os.environ, *_env_file()])
+        _refuse_unknown([*os.environ, *env_file()])
         return Settings()
     except ValidationError as error:
         raise SettingsError(_first_line(error)) from None
-
-
-def describe_settings(settings: Settings) -> list[SettingLine]:
-    """List every setting with its value and where that came from, secrets masked."""
-    return [
-        SettingLine(
-            name=setting_names(field)[-1],
-            value=_shown(field, getattr(settings, field)),
-            origin=_origin(field),
-            meaning=Settings.model_fields[field].description or "",
-        )
-        for field in Settings.model_fields
-    ]
-
-
-def settings_reference() -> str:
-    """Write `docs/settings.md`."""
-    return "\n".join([_REFERENCE_HEAD, *map(_reference_row, Settings.model_fields), ""])
 
 
 def setting_names(field: str) -> list[str]:
@@ -271,26 +241,22 @@ def setting_names(field: str) -> list[str]:
     return [PREFIX + field.upper()]
 
 
-_REFERENCE_HEAD = """\
-# Settings
+def form_of(field: str) -> str:
+    """Say what a setting has to look like."""
+    extra = Settings.model_fields[field].json_schema_extra
+    return str(extra["form"]) if isinstance(extra, dict) else ""
 
-Each setting is read from the environment, else from a file `.env` in the working folder, else it has its
-default. An empty value counts as not set. A name that starts with `AGENTIC_` and isn't listed here is
-refused, so that a typing error does not pass unnoticed. `agentic doctor --settings` shows every setting, its
-value and where it came from.
 
-This page is written from `config/settings.py`, and a test keeps the two equal.
+def env_file() -> dict[str, str | None]:
+    """Give what `.env` sets, if there is one. Raises SettingsError."""
+    try:
+        return dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{ENV_FILE.absolute()} can't be read: {error}") from None
 
-| setting | form | default | meaning |
-| --- | --- | --- | --- |"""
 
 _HIDDEN = ("database_url", "anthropic_api_key", "model_base_url", "mcp_servers")
 """Settings whose value may hold a secret, or have one put there by mistake."""
-
-_DEFAULT_HOME = (
-    "the user's state folder: `~/.local/state/agentic`, or where `XDG_STATE_HOME` says; "
-    "on macOS `~/Library/Application Support/agentic`"
-)
 
 
 def _from_json(text: str) -> object:
@@ -312,13 +278,6 @@ def _text_of(path: Path) -> str:
     return data.decode()
 
 
-def _env_file() -> dict[str, str | None]:
-    try:
-        return dotenv_values(ENV_FILE) if ENV_FILE.is_file() else {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{ENV_FILE.absolute()} can't be read: {error}") from None
-
-
 def _refuse_unknown(names: list[str]) -> None:
     known = {name for field in Settings.model_fields for name in setting_names(field)}
     for name in names:
@@ -330,14 +289,6 @@ def _refuse_unknown(names: list[str]) -> None:
             raise SettingsError(f"{name} is not a setting; {hint}")
 
 
-def _origin(field: str) -> str:
-    for origin, names in (("environment", os.environ), (str(ENV_FILE), _env_file())):
-        given = {name.upper() for name, value in names.items() if value}
-        if given & set(setting_names(field)):
-            return origin
-    return "default"
-
-
 def _first_line(error: ValidationError) -> str:
     """Say what is wrong with one setting. The value is shown unless it may hold a secret."""
     found = error.errors(include_url=False)[0]
@@ -346,46 +297,11 @@ def _first_line(error: ValidationError) -> str:
     if isinstance(problem, _FileProblem):
         return f"{_name_in_use(field)}: {problem}"
     value = "set to something else (not shown)" if field in _HIDDEN else repr(found["input"])
-    return f"{_name_in_use(field)} is {value}; expected {_form_of(field)}"
+    return f"{_name_in_use(field)} is {value}; expected {form_of(field)}"
 
 
 def _name_in_use(field: str) -> str:
     """The name by which a setting is set, or else its usual one."""
     names = setting_names(field)
-    given = {name.upper() for name, value in [*os.environ.items(), *_env_file().items()] if value}
+    given = {name.upper() for name, value in [*os.environ.items(), *env_file().items()] if value}
     return next((name for name in names if name in given), names[-1])
-
-
-def _shown(field: str, value: object) -> str:
-    if isinstance(value, SecretStr):
-        return _without_password(value.get_secret_value()) if field == "database_url" else MASK
-    if field == "mcp_servers" and isinstance(value, dict):
-        value = dict.fromkeys(value, MASK)
-    return json.dumps(value) if isinstance(value, dict) else str(value if value is not None else "")
-
-
-def _without_password(url: str) -> str:
-    """Show where a URL leads, without its password or its query, which may hold one."""
-    parts = urlsplit(url)
-    user = f"{parts.username}:{MASK}@" if parts.username else ""
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{user}{host}{parts.path}" + (f"?{MASK}" if parts.query else "")
-
-
-def _reference_row(field: str) -> str:
-    names = " or ".join(f"`{name}`" for name in reversed(setting_names(field)))
-    return (
-        f"| {names} | {_form_of(field)} | {_default_of(field)} | {Settings.model_fields[field].description} |"
-    )
-
-
-def _form_of(field: str) -> str:
-    extra = Settings.model_fields[field].json_schema_extra
-    return str(extra["form"]) if isinstance(extra, dict) else ""
-
-
-def _default_of(field: str) -> str:
-    if field == "home":  # differs from person to person
-        return _DEFAULT_HOME
-    default = Settings.model_fields[field].get_default(call_default_factory=True)
-    return f"`{default}`" if default not in (None, {}) else "–"
