@@ -24,6 +24,14 @@ from db.pool import Database
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")  # a busy machine is no failure: no test looks at the wall's clock
 
+for name in (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "AGENTIC_ANTHROPIC_API_KEY",
+    "AGENTIC_MODEL_BASE_URL",
+):
+    os.environ.pop(name, None)  # no test asks a model, and none spends the money of whoever runs it
+
 TEMPLATE = "agentic_template"
 OWNER_ID = UUID("00000000-0000-7000-8000-00000000000a")
 OTHER_ID = UUID("00000000-0000-7000-8000-00000000000b")
