@@ -12,8 +12,9 @@ from agent.run import Agent
 from brokers.paper.replay import ReplayVenue
 from brokers.paper.venue import VenueState
 from db.connection import Connection
+from db.decisions import light_decisions
 from db.pool import Database
-from db.records import DecisionRow, JournalRow, load_rows
+from db.records import JournalRow, load_rows
 from db.runs import RunRow, load_checkpoint
 from db.series import load_series
 from db.skills import load_version
@@ -94,7 +95,7 @@ async def skill_of(database: Database, row: RunRow) -> Skill:
 async def load_history(connection: Connection, run_id: UUID) -> History:
     """What was written of a run so far. Read in a thread: a hundred thousand rows take seconds, and others wait."""
     journal = await load_rows(connection, JournalRow, run_id)
-    decisions = await load_rows(connection, DecisionRow, run_id)
+    decisions = await light_decisions(connection, run_id)
     series = await load_series(connection, run_id)
     return await asyncio.to_thread(history_of, journal, decisions, series)
 
