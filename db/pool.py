@@ -34,7 +34,7 @@ class Database:
         *,
         user: str | None = None,
         password: str | None = None,
-        max_size: int = 8,
+        max_size: int = 32,
         command_timeout_s: float = 60.0,
         revive: Callable[[], None] | None = None,
     ) -> Self:
