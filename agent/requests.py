@@ -63,7 +63,5 @@ def remark(text: str) -> Block:
 
 def _thinking(wanted: str, facts: ModelFacts | None) -> str:
     """The provider's word for a Skill's: some models can't be kept from thinking altogether."""
-    if wanted == "off":
-        takes = ("disabled",) if facts is None else facts.thinking
-        return "disabled" if "disabled" in takes else "between_tools"
-    return wanted
+    word = "disabled" if wanted == "off" else wanted
+    return word if facts is None else facts.thinking_type(wanted) or word
