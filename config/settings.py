@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         max_length=128,
         pattern=r"^anthropic:[A-Za-z0-9][A-Za-z0-9._:/@+-]*$",
         json_schema_extra=_form(f"anthropic:NAME, such as {DEFAULT_MODEL}"),
-        description="The model that `agentic skill new` writes into a Skill. A Skill's own `model` decides.",
+        description="The model that `agentic skill new --language-model` writes. A Skill's own `model` decides.",
     )
     models_file: Path | None = Field(
         default=None,
