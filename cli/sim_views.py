@@ -1,16 +1,18 @@
 """How runs look on a terminal: the result of one, a list of many, several side by side."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from cli.figures import figure, plain_table
 from domain.time import DAY_MS, iso
 
 if TYPE_CHECKING:
     from rich.console import Group, JustifyMethod
     from rich.table import Table
 
+    from control.estimate import Estimate
     from db.runs import RunRow
+    from simulator.record import Beside
 
 SHORT_ID = 8
 """How many of an id's last characters name a run; the first ones are the time, and alike."""
@@ -32,8 +34,8 @@ FIGURES = (
 )
 """The figures that a run shares with its baselines."""
 
-LARGEST = 10_000
-"""No larger gain, as a multiple, is written out: that of an hour, annualised, may have eighty digits."""
+NET = ("Net return", "net_return", "net")
+"""What is left of the total return after inference."""
 
 SETTINGS = (
     ("Cash, USD", "cash"),
@@ -41,6 +43,8 @@ SETTINGS = (
     ("Funding", "funding"),
     ("Seed", "seed"),
     ("Execution bars", "execution_interval"),
+    ("Sample", "sample"),
+    ("Masked", "mask"),
 )
 """What may differ between runs besides the Skill and the period; a comparison shows what does."""
 
@@ -55,6 +59,7 @@ COUNTS = (
     ("Fees, USD", "fees", "usd"),
     ("Slippage, USD", "slippage", "usd"),
     ("Funding, USD", "funding", "usd"),
+    ("Inference, USD", "inference_cost", "cost"),
 )
 """The figures that a run has alone."""
 
@@ -62,28 +67,39 @@ COUNTS = (
 RESUMABLE = ("interrupted", "failed", "cancelled")
 
 
-def result(row: "RunRow") -> "Group | str":
-    """A finished run: its figures beside those of buying and holding, and of staying flat."""
+def result(row: "RunRow", beside: "Beside | None" = None) -> "Group | str":
+    """A finished run: its figures beside those of buying and holding, and of staying flat.
+
+    A model's run also says what may be memory, what its thinking took, and what the runs `beside` it came to.
+    """
     from rich.console import Group
+
+    from cli import thinking_views
 
     if row.metrics is None:
         why = f": {row.error}" if row.error else ""
         how = f"\n`agentic sim resume {short(row)}` goes on with it" if row.status in RESUMABLE else ""
         return f"run {row.id} is {status(row)}{why}{how}"
-    table = _table()
+    table = plain_table()
     table.add_column("", no_wrap=True, min_width=22)
     for name in ("Skill", "Buy and hold", "Stay flat"):
         table.add_column(name, justify="right", no_wrap=True)
-    beside = row.metrics["baselines"]
-    columns = [row.metrics, beside["buy-and-hold"], beside["flat"]]
+    others = row.metrics["baselines"]
+    columns = [row.metrics, others["buy-and-hold"], others["flat"]]
+    if row.metrics["inference_cost"] != "0":
+        paid_nothing = (figure(column["total_return"], "percent") for column in columns[1:])
+        table.add_row(NET[0], figure(row.metrics[NET[1]], NET[2]), *paid_nothing)
     for label, key, form in FIGURES:
         table.add_row(label, *(figure(column[key], form) for column in columns))
     table.add_section()
     for label, key, form in COUNTS:
         table.add_row(label, figure(row.metrics[key], form))
-    for cap, count in row.metrics["refusals"].items():
-        table.add_row(f"  by {cap}", f"{count:,}")
-    return Group(heading(row), table)
+        if key == "refused":
+            for cap, count in row.metrics["refusals"].items():
+                table.add_row(f"  by {cap}", f"{count:,}")
+    parts = [table, *thinking_views.of_run(row), *thinking_views.of_batch(row, beside)]
+    spaced = [each for part in parts for each in ("", part)]
+    return Group(heading(row), *thinking_views.warnings(row), *spaced[1:])
 
 
 def listing(rows: "Sequence[RunRow]") -> "Group | Table | str":
@@ -92,6 +108,7 @@ def listing(rows: "Sequence[RunRow]") -> "Group | Table | str":
 
     if not rows:
         return "There are no runs yet. Start one: agentic sim run SKILL"
+    names = (*LISTED, "Cost") if any(_was_paid_for(row) for row in rows) else LISTED
     lines = [
         [
             short(row),
@@ -99,11 +116,12 @@ def listing(rows: "Sequence[RunRow]") -> "Group | Table | str":
             instant(row.config["from_ts"])[:10],
             instant(row.config["to_ts"])[:10],
             *_outcome(row),
-        ]
+            "" if row.metrics is None else figure(row.metrics["inference_cost"], "cost"),
+        ][: len(names)]
         for row in rows
     ]
-    table = _table()
-    for number, name in enumerate(LISTED):
+    table = plain_table()
+    for number, name in enumerate(names):
         is_name = name == "Skill"  # where it is narrow, names take several lines
         width = None if is_name else max(len(line[number]) for line in lines)
         justify: JustifyMethod = "left" if number < LISTED.index("Result") else "right"
@@ -128,6 +146,11 @@ def _outcome(row: "RunRow") -> list[str]:
     ]
 
 
+def _was_paid_for(row: "RunRow") -> bool:
+    """Whether a finished run's thinking cost something, be it unknown how much."""
+    return row.metrics is not None and row.metrics["inference_cost"] != "0"
+
+
 def plainly(value: Any) -> str:
     """A setting of a run in a word."""
     words = {True: "on", False: "off", None: "the finest"}
@@ -136,7 +159,7 @@ def plainly(value: Any) -> str:
 
 def comparison(rows: "Sequence[RunRow]") -> "Table":
     """Finished runs side by side, a column each."""
-    table = _table()
+    table = plain_table()
     table.add_column("", no_wrap=True)
     for row in rows:
         table.add_column(f"{row.skill_name}@{row.skill_number}\n{short(row)}", justify="right")
@@ -148,8 +171,10 @@ def comparison(rows: "Sequence[RunRow]") -> "Table":
             table.add_row(label, *values)
     if any(row.is_synthetic for row in rows):
         table.add_row("Data", *("made up" if row.is_synthetic else "recorded" for row in rows))
-    for label, key, form in (*FIGURES, *COUNTS):
-        table.add_row(label, *(figure((row.metrics or {}).get(key), form) for row in rows))
+    for label, key, form in (NET, *FIGURES, *COUNTS):
+        table.add_row(
+            label, *("–" if row.metrics is None else figure(row.metrics[key], form) for row in rows)
+        )
     return table
 
 
@@ -161,18 +186,14 @@ def heading(row: "RunRow") -> str:
     parts.append(f"{instant(row.config['from_ts'])} to {instant(row.config['to_ts'])}")
     if row.is_synthetic:
         parts.append("made-up data")
+    if row.config.get("mask"):
+        parts.append("masked")
     return " · ".join(parts)
 
 
 def short(row: "RunRow") -> str:
     """The end of a run's id, by which it can be named."""
     return str(row.id)[-SHORT_ID:]
-
-
-def _table() -> "Table":
-    from rich.table import Table
-
-    return Table(box=None, pad_edge=False, collapse_padding=True, header_style="dim")
 
 
 def instant(ts: int) -> str:
@@ -185,18 +206,24 @@ def status(row: "RunRow") -> str:
     return f"{row.status} {row.progress:.0%}" if row.status == "running" else row.status
 
 
-def figure(value: Any, form: str) -> str:
-    """A figure as people read it: a change has its sign, a share has none, what is undefined is a dash."""
-    if value is None:
-        return "–"
-    if form == "percent" and value > LARGEST:
-        return f"over +{LARGEST * 100:,}%"
-    number = Decimal(str(value))
-    forms = {
-        "percent": f"{number * 100:+,.2f}%",
-        "rough": f"{number * 100:+,.1f}%",
-        "share": f"{number * 100:,.2f}%",
-        "count": f"{number:,.0f}",
-    }
-    text = forms.get(form, f"{number:,.2f}")
-    return (text if text.strip("+-0.%") else text.lstrip("+-")).replace("-", "−")
+def estimated(found: "Estimate") -> str:
+    """What a run would probably cost."""
+    runs = "one run" if found.runs == 1 else f"{found.runs} runs"
+    how = (
+        "measured on a run of this version"
+        if found.is_measured
+        else "guessed from the contexts of a few ticks"
+    )
+    cost = (
+        "unknown: the price of its model is not known"
+        if found.cost_usd is None
+        else figure(found.cost_usd, "usd")
+    )
+    usage = found.usage
+    return "\n".join(
+        (
+            f"{runs} of {found.ticks:,} ticks, {found.calls:.1f} calls a tick, {how}",
+            f"{usage.prompt:,} tokens in, of them {usage.cache_read:,} from the cache; {usage.output:,} out, a tick",
+            f"probably {cost} USD, at most {figure(found.most_usd, 'usd')}",
+        )
+    )
