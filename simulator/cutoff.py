@@ -97,14 +97,18 @@ def _between(record: RunRecord, equity: Floats, first: int, last: int) -> Curve 
     return Curve(**curve(record.ts[part], equity[part], record.interval_ms, *ends))
 
 
-def warning(share_before: float, cutoff_ts: int | None) -> tuple[str, str] | None:
-    """What a reader must be told first, as a sentence and what it means; None where no part may be memory."""
+def warning(share_before: float, cutoff_ts: int | None, *, is_masked: bool = False) -> tuple[str, str] | None:
+    """What a reader must be told first, as a sentence and what it means; None where no part may be memory.
+
+    The instants of a masked run are not the real ones, so its cutoff is not dated.
+    """
     if cutoff_ts is None:
         return "Nobody knows when this model's knowledge ends.", "All of this run may be memory."
     if not share_before:
         return None
-    ends = f"before the model's knowledge ends ({iso(cutoff_ts)[:10]})"
-    return f"{_part(share_before)} of this run lies {ends}.", "It may remember how it went."
+    when = "" if is_masked else f" ({iso(cutoff_ts)[:10]})"
+    told = f"{_part(share_before)} of this run lies before the model's knowledge ends{when}."
+    return told, "It may remember how it went."
 
 
 def _part(share: float) -> str:

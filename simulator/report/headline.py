@@ -69,15 +69,17 @@ def _ruin(record: RunRecord) -> Iterator[Notice]:
 def _memory(record: RunRecord, metrics: Metrics) -> Iterator[Notice]:
     """What the model may have known beforehand; that names and dates were hidden makes it less bad, not good."""
     found = metrics.split
-    told = found and warning(found.share_before, found.cutoff_ts)
+    told = found and warning(found.share_before, found.cutoff_ts, is_masked=record.masked)
     if found and told:
         text = told[1]
         if found.after:
             text += f" After that it returned {words.percent(found.after.total_return)}."
         yield Notice("bad" if found.share_before == 1 and not record.masked else "warn", told[0], text)
     if record.masked:
-        text = "Symbols, dates and price levels were replaced in all it was shown."
-        yield Notice("info", "This is a masked run: the model was not told what it traded, or when.", text)
+        text = (
+            "Symbols, dates and price levels are not the real ones, here as in all that the model was shown."
+        )
+        yield Notice("info", "This is a masked run.", text)
 
 
 def _origins(record: RunRecord) -> Iterator[Notice]:
@@ -144,7 +146,7 @@ def figures(record: RunRecord, metrics: Metrics) -> list[Figure]:
     value = metrics.total_return if metrics.net_return is None else metrics.net_return
     return [
         _result(record, metrics, value),
-        *_unseen(metrics),
+        *_unseen(record, metrics),
         *([_against(hold, value)] if hold else []),
         _sharpe(metrics, hold),
         _drawdown(metrics, hold),
@@ -175,7 +177,7 @@ def _paid(record: RunRecord) -> str:
     return f"after {'fees, spread and impact' if modelled else 'fees and funding' if has_funding else 'fees alone'}"
 
 
-def _unseen(metrics: Metrics) -> Iterator[Figure]:
+def _unseen(record: RunRecord, metrics: Metrics) -> Iterator[Figure]:
     """What was earned where nothing could be remembered, if that is not the whole run."""
     found = metrics.split
     if found is None or not found.share_before:
@@ -187,7 +189,7 @@ def _unseen(metrics: Metrics) -> Iterator[Figure]:
         )
         return
     value, hold = found.after.total_return, found.after.hold
-    since = f"since {words.day(found.cutoff_ts)}"
+    since = "since the cutoff" if record.masked else f"since {words.day(found.cutoff_ts)}"
     note = f"hold {words.percent(hold.total_return)} {since}" if hold else since
     yield Figure(name, words.percent(value), words.tone(value * 100), (note,))
 

@@ -30,14 +30,16 @@ class Sides(msgspec.Struct, frozen=True):
     note: str
 
 
-def sides(metrics: Metrics) -> Sides | None:
-    """Lay out the split; None where there is none, or nothing of it can be figured."""
+def sides(metrics: Metrics, *, is_masked: bool) -> Sides | None:
+    """Lay out the split; None where there is none, or nothing of it can be figured.
+
+    A masked run's cutoff is not dated, because its instants are not the real ones.
+    """
     found = metrics.split
     if found is None:
         return None
-    there = [
-        (head, side) for head, side in zip(_heads(found), (found.before, found.after), strict=True) if side
-    ]
+    both = zip(_heads(found, is_masked=is_masked), (found.before, found.after), strict=True)
+    there = [(head, side) for head, side in both if side]
     if not there:
         return None
     columns: list[tuple[Side | Curve | None, ...]] = [(side, side.hold) for _, side in there]
@@ -53,10 +55,10 @@ def sides(metrics: Metrics) -> Sides | None:
     return Sides(tuple(head for head, _ in there), rows, _note(found))
 
 
-def _heads(found: Split) -> tuple[Head, Head]:
+def _heads(found: Split, *, is_masked: bool) -> tuple[Head, Head]:
     if found.cutoff_ts is None:
         return Head("Whole run", "may be memory"), Head("", "")
-    day = words.day(found.cutoff_ts)
+    day = "the cutoff" if is_masked else words.day(found.cutoff_ts)
     return Head(f"Before {day}", "may be memory"), Head(f"From {day}", "unseen")
 
 

@@ -46,7 +46,7 @@ def render(record: RunRecord, metrics: Metrics) -> str:
             compared=tables.compared(metrics),
             trading=tables.trading(metrics),
             money=tables.money(record, metrics),
-            sides=memory.sides(metrics),
+            sides=memory.sides(metrics, is_masked=record.masked),
             thought=thought(record, metrics),
             batch=batch(record, metrics),
             refusals=refused.refusals(metrics),

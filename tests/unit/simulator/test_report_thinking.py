@@ -85,7 +85,7 @@ def test_the_chart_is_shaded_as_far_as_memory_reaches() -> None:
 
 def test_both_sides_stand_beside_holding() -> None:
     """Four columns, and each side's own trades and share."""
-    found = memory.sides(compute(thinking()))
+    found = memory.sides(compute(thinking()), is_masked=False)
     assert found is not None
 
     rows = {row.name: row.values for row in found.rows}
@@ -107,7 +107,7 @@ def test_both_sides_stand_beside_holding() -> None:
 )
 def test_a_side_that_is_not_there_has_no_column(shape: str, head: str, sentence: str) -> None:
     """And why it is not there stands under the table."""
-    found = memory.sides(compute(run_of(shape)))
+    found = memory.sides(compute(run_of(shape)), is_masked=False)
     assert found is not None
 
     assert [each.name for each in found.heads] == [head]
@@ -117,7 +117,7 @@ def test_a_side_that_is_not_there_has_no_column(shape: str, head: str, sentence:
 @pytest.mark.parametrize("shape", ["one trade", "thinking, one point"])
 def test_there_is_no_table_of_sides_where_nothing_can_be_figured(shape: str) -> None:
     """For a baseline, or a run of an instant."""
-    assert memory.sides(compute(run_of(shape))) is None
+    assert memory.sides(compute(run_of(shape)), is_masked=False) is None
 
 
 def test_thinking_is_shown_with_what_went_wrong() -> None:
@@ -186,7 +186,10 @@ def test_a_masked_run_says_so_on_its_head() -> None:
     text = page_of(record).text()
 
     assert "Masked: symbols, dates and prices hidden" in text
-    assert ("info", "This is a masked run: the model was not told what it traded, or when.") in told(record)
+    assert ("info", "This is a masked run.") in told(record)
+    assert told(record)[0] == ("warn", "55% of this run lies before the model's knowledge ends.")
+    assert "Before the cutoff" in text
+    assert "since the cutoff" in text
     assert "Net return+10.00%+2.00%+8.00 pp" in text
     assert "Spread over" not in text
     assert "Masked:" not in page_of(thinking()).text()
