@@ -1,11 +1,11 @@
 """The poison test: whatever is written over all that comes after an instant, nothing up to it changes.
 
-A trader calls every tool at every tick and lets what it read decide what it does, so that one byte of the future
-that leaked into one answer would change all that follows.
+A trader is shown what a model is shown, calls every tool at every tick, and lets what it read decide what it does, so
+that one byte of the future that leaked into one answer would change all that follows.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -13,14 +13,19 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from agent.arguments import Arguments, GetBars
+from agent.context import assemble
 from agent.tick import Tick
-from agent.tools import TOOLS, Arguments, GetBars, Tool, Toolbox
+from agent.tools import TOOLS, Tool, Toolbox
 from db.connection import Connection
-from db.news import NewsRow, copy_in_news, latest_news, search_news
+from db.news import NewsRow, copy_in_news
 from db.pool import Database
 from domain.bars import Bar
+from domain.inference import Memo
 from domain.journal import Entry
 from domain.time import HOUR_MS, MINUTE_MS
+from market.history import History
+from market.news import RunNews, StoredNews
 from simulator.data import load_market
 from simulator.prepare import beginning, replay_of
 from simulator.spec import RunSpec
@@ -34,7 +39,7 @@ SPEC = RunSpec(from_ts=FROM, to_ts=FROM + HOURS * HOUR_MS, cash=Decimal(5_000))
 FREE = msgspec.structs.replace(SPEC, costs="none")
 SKILL = skill_md.read(
     skill_text(
-        market="{symbols: [BTC, ETH], interval: 1h, bars: 20, funding: true}",
+        market="{symbols: [BTC, ETH], interval: 1h, bars: 20, funding: true, news: 8}",
         risk="{max_leverage: 10, allow_short: true, daily_loss_pct: 99, max_drawdown_pct: 99,"
         " max_actions_per_tick: 50, max_orders_per_hour: 1000, max_orders_per_day: 20000, price_band_pct: 50}",
     )
@@ -56,9 +61,13 @@ insert into funding_rates (symbol, settled_at, ts, available_at, rate, source)
   select symbol, settled_at, ts, $t + 1, 0.9, source from funding_rates where available_at <= $t;
 insert into news (source, id, published_at, available_at, title, symbols)
   select source, 'absurd ' || id, published_at, $t + 1, title || ' absurd', symbols from news
-  where available_at <= $t
+  where available_at <= $t;
+update news set sentiment = '9', category = 'absurd'
 """
-"""All that was not known at $t becomes absurd, and all that was known gets an absurd version that is seen after it."""
+"""All that was not known at $t becomes absurd, and all that was known gets an absurd version that is seen after it.
+
+What was derived from a story, nobody knows when, becomes absurd too.
+"""
 
 
 class Said(NamedTuple):
@@ -76,22 +85,38 @@ class Run(NamedTuple):
     entries: list[tuple[Entry, bytes]]
 
 
-class Curious:
-    """Calls every tool at every tick; a digest of all answers so far decides what it does."""
+Show = Callable[[Tick, Sequence[Memo], Sequence[NewsRow]], str]
 
-    def __init__(self, tools: dict[str, Tool]) -> None:
+
+def shown(tick: Tick, memos: Sequence[Memo], news: Sequence[NewsRow]) -> str:
+    """What a model is shown, within a bound that makes room for some of it only."""
+    return assemble(tick, memos, news, caps=SKILL.caps, most_tokens=1_500).text
+
+
+class Curious:
+    """Looks at the context and calls every tool at every tick; a digest of all so far decides what it does."""
+
+    def __init__(self, tools: dict[str, Tool], show: Show = shown) -> None:
         self.said: list[Said] = []
+        self._show = show
+        self._memos: list[Memo] = []
         self._names = list(tools)
         self._box = Toolbox(self._names)
         self._box._tools.update(tools)
         self._digest = b""
 
     async def decide(self, tick: Tick) -> None:
+        news = await tick.past.latest_news(SKILL.market.symbols, SKILL.market.news)
+        self._hear(tick.ts, "context", self._show(tick, self._memos[-5:], news))
+        self._memos.append(Memo(tick.ts, self._digest.hex()))
         for name in self._names:
             for arguments in CASES[name](tick, self._digest or b"\0\0\0\0"):
                 answer = await self._box.call(tick, name, msgspec.json.encode(arguments))
-                self.said.append(Said(tick.ts, name, answer.text))
-                self._digest = hashlib.sha256(self._digest + answer.text.encode()).digest()
+                self._hear(tick.ts, name, answer.text)
+
+    def _hear(self, ts: int, what: str, text: str) -> None:
+        self.said.append(Said(ts, what, text))
+        self._digest = hashlib.sha256(self._digest + text.encode()).digest()
 
 
 Case = Callable[[Tick, bytes], list[dict[str, Any]]]
@@ -116,6 +141,11 @@ CASES: dict[str, Case] = {
     "get_portfolio": lambda tick, dice: [{}],
     "get_orders": lambda tick, dice: [{}],
     "get_funding": lambda tick, dice: [{"symbol": s, "count": 500} for s in ("BTC", "ETH")],
+    "search_news": lambda tick, dice: [
+        {"query": "btc or absurd", "limit": 20},
+        {"query": "moves", "symbols": ["ETH"], "hours": 1 + dice[3] % 9},
+        {"query": "news", "symbols": ["SOL"]},
+    ],
     "propose_order": proposals,
     "cancel_order": lambda tick, dice: [{"order": n} for n in list(tick.orders)[: dice[0] % 3]],
     "set_protection": lambda tick, dice: [
@@ -134,9 +164,9 @@ async def market(database: Database) -> None:
         await keep_market(database, symbol, hours=100, interval_ms=QUARTER_MS, marks=True, funding=False)
     stories = [
         NewsRow(
-            "wire", str(n), ts := T0 + n * HOUR_MS, None, ts, f"BTC {n}", "moves", None, ["BTC"], None, None
+            "wire", str(n), ts, None, ts, f"BTC {n}", "moves", None, [["BTC"], ["ETH"], []][n % 3], "up", 1
         )
-        for n in range(100)
+        for n, ts in enumerate(range(T0, T0 + 100 * HOUR_MS, HOUR_MS))
     ]
     async with database.as_worker() as connection:
         await copy_in_news(connection, stories)
@@ -152,10 +182,22 @@ async def poisoned(admin: Connection, ts: int) -> AsyncIterator[None]:
     await transaction.rollback()
 
 
-async def replayed(admin: Connection, spec: RunSpec, tools: dict[str, Tool] | None = None) -> Run:
-    """All that was answered, decided and written down in a run."""
-    data = await load_market(admin, SKILL, spec)
-    trader = Curious(TOOLS if tools is None else tools)
+def archive(admin: Connection) -> StoredNews:
+    """All news as one connection sees it, in the middle of its transaction."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Connection]:
+        yield admin
+
+    return StoredNews(connect)
+
+
+async def replayed(
+    admin: Connection, spec: RunSpec, tools: dict[str, Tool] | None = None, show: Show = shown
+) -> Run:
+    """All that was shown, answered, decided and written down in a run."""
+    data = await load_market(admin, SKILL, spec, archive(admin))
+    trader = Curious(TOOLS if tools is None else tools, show)
     replay = replay_of(SKILL, spec, data, trader, beginning(spec), "the same name whatever the data")
     stretch = await replay.run(10**9)
     decisions = [
@@ -180,9 +222,9 @@ def test_every_tool_has_its_case() -> None:
 
 @pytest.mark.parametrize("spec", [SPEC, FREE], ids=["default costs", "no costs"])
 async def test_nothing_of_what_comes_later_is_known(market: None, admin: Connection, spec: RunSpec) -> None:
-    """Every answer of every tool and every snapshot up to an instant is the same to the byte; later ones are not."""
+    """Every context, answer and snapshot up to an instant is the same to the byte; later ones are not."""
     clean = await replayed(admin, spec)
-    assert {one.what for one in clean.said} == {*TOOLS, "decision"}
+    assert {one.what for one in clean.said} == {*TOOLS, "context", "decision"}
     for ts in INSTANTS:
         async with poisoned(admin, ts):
             found = await replayed(admin, spec)
@@ -201,11 +243,12 @@ async def test_hours_alone_keep_their_secret_too(market: None, admin: Connection
 
 async def test_news_is_as_it_was(market: None, admin: Connection) -> None:
     """The newest stories and the best matches as of an instant, word for word."""
+    past = History({}, {}, news=archive(admin)).as_of
 
     async def read(ts: int) -> list[list[NewsRow]]:
         found = [
-            await latest_news(admin, ts, limit=50),
-            await search_news(admin, "BTC or absurd", ts, limit=50),
+            await past(ts).latest_news(["BTC"], 50),
+            await past(ts).search_news("BTC or absurd", ["BTC"], 50),
         ]
         assert all(len(rows) for rows in found)
         return found
@@ -249,3 +292,29 @@ async def test_a_tool_that_peeks_is_caught(
     clean = await replayed(admin, spec, tools)
     async with poisoned(admin, ts):
         assert up_to(await replayed(admin, spec, tools), ts) != up_to(clean, ts)
+
+
+def _with_the_open_bar(tick: Tick, memos: Sequence[Memo], news: Sequence[NewsRow]) -> str:
+    view = tick.bars("BTC")
+    return "".join(msgspec.structs.replace(view, count=view.count + 1).lines(5))
+
+
+def _with_tomorrows_story(tick: Tick, memos: Sequence[Memo], news: Sequence[NewsRow]) -> str:
+    run = tick.past.history._news
+    assert isinstance(run, RunNews)
+    return run._rows[0].title
+
+
+def _with_the_number_of_stories(tick: Tick, memos: Sequence[Memo], news: Sequence[NewsRow]) -> str:
+    run = tick.past.history._news
+    assert isinstance(run, RunNews)
+    return str(len(run))
+
+
+@pytest.mark.parametrize("show", [_with_the_open_bar, _with_tomorrows_story, _with_the_number_of_stories])
+async def test_a_context_that_peeks_is_caught(market: None, admin: Connection, show: Show) -> None:
+    """The candle that is open, a headline of tomorrow, how many stories there will be."""
+    spec, ts = msgspec.structs.replace(SPEC, to_ts=FROM + 12 * HOUR_MS), FROM + 6 * HOUR_MS
+    clean = await replayed(admin, spec, show=show)
+    async with poisoned(admin, ts):
+        assert up_to(await replayed(admin, spec, show=show), ts) != up_to(clean, ts)
