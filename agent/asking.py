@@ -9,9 +9,10 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from agent.gate import Gate
 from agent.models import Door, ModelFailure, api_version
@@ -124,76 +125,63 @@ class Asker:
         Raises Stop when there is no use in asking anything more: no key, a key that is refused, a budget that is
         reached, or a replay that misses. A failure that may pass is an outcome.
         """
-        content = _encode(
-            {**body, "api_version": api_version(body), "form": KEY_FORM, "sample": self._sample}
-        )
+        asked = {**body, "api_version": api_version(body), "form": KEY_FORM, "sample": self._sample}
+        content, parts = _encode(asked), parts_of(asked)
         key = hashlib.sha256(content).hexdigest()
         if self._mode != "live":
             found = await self._ledger.find(key)
-            is_final = found is not None and (
-                self._mode == "replay" or not isinstance(found.outcome, Failure)
-            )
-            if found is not None and is_final:
+            if found is not None and (self._mode == "replay" or not isinstance(found.outcome, Failure)):
                 return key, found
         if self._mode == "replay":
-            raise NotRecorded(await self._difference(key, parts_of(body)))
+            raise NotRecorded(await self._difference(key, parts))
         if self._open_door is None:
             raise Stop(self._missing)
-        return key, await self._anew(key, body, len(content), patience, tick_usd)
-
-    async def _anew(self, key: str, body: Body, size: int, patience: Patience, tick_usd: Decimal) -> Recorded:
+        record = CallRecord(key, parts, body["model"], Failure("", ""), None, self._sample)
         price = self._price_at(self._clock.now_ms())
-        worst = None if price is None else worst_case_usd(price, size, body["max_tokens"])
-        record = CallRecord(key, parts_of(body), body["model"], _NOTHING, None, self._sample)
+        worst = None if price is None else worst_case_usd(price, len(content), body["max_tokens"])
         if worst is not None and (refused := self._too_dear(worst, tick_usd)):
-            await self._keep([], ZERO, ZERO, msgspec.structs.replace(record, outcome=refused, cost_usd=ZERO))
-            return Recorded(refused, ZERO)
+            return key, await self._keep([], ZERO, ZERO, replace(record, outcome=refused, cost_usd=ZERO))
+        return key, await self._insist(body, record, worst, patience)
+
+    async def _insist(
+        self, body: Body, record: CallRecord, worst: Decimal | None, patience: Patience
+    ) -> Recorded:
+        """Ask until there is an outcome: an answer, or a failure that is not worth another attempt."""
         lost = ZERO
         for attempt in range(MOST_ATTEMPTS):
-            outcome, cost, pause_s = await self._once(body, record, worst, lost, patience, attempt)
-            if outcome is not None:
-                return Recorded(outcome, cost)
-            lost += cost or ZERO
+            async with self._gate.passed():
+                made = await self._attempt(body, worst, patience)
+                pause_s = self._pause(record.key, made.failure, attempt, patience)
+                is_final = pause_s is None and not made.is_fatal
+                total = None if made.cost_usd is None else made.cost_usd + lost
+                kept = replace(record, outcome=made.outcome, cost_usd=total, latency_ms=made.latency_ms)
+                found = await self._keep(made.budgets, worst or ZERO, made.cost_usd or ZERO, kept, is_final)
+            if made.is_fatal:
+                assert made.failure is not None
+                raise Stop(made.failure.message)
+            if pause_s is None:
+                return found
+            lost += made.cost_usd or ZERO
             patience.spend(pause_s)
             await self._sleep(pause_s)
         raise AssertionError("the last attempt is final")
 
-    async def _once(
-        self,
-        body: Body,
-        record: CallRecord,
-        worst: Decimal | None,
-        lost: Decimal,
-        patience: Patience,
-        attempt: int,
-    ) -> tuple[Outcome | None, Decimal | None, float]:
-        """One attempt: its outcome, unless it is to be made again; what it cost (the lost ones too); the pause."""
+    async def _attempt(self, body: Body, worst: Decimal | None, patience: Patience) -> "_Attempt":
+        """Reserve the worst case, send the request once, and say what came of it and what it cost."""
         assert self._open_door is not None
-        async with self._gate.passed():
-            budgets = [] if worst is None else self._allowance.budgets(self._clock.now_ms())
-            await self._reserve(budgets, worst or ZERO)
-            began = self._now()
-            failure: ModelFailure | None = None
-            outcome: Outcome
-            try:
-                outcome = await self._open_door().send(
-                    body, max(0.001, min(self._timeout_s, patience.left_s))
-                )
-            except ModelFailure as error:
-                failure, outcome = error, Failure(error.kind, error.message)
-            took = self._now() - began
-            patience.spend(took)
-            cost = self._cost(outcome, failure, worst)
-            pause_s = self._pause(record.key, failure, attempt, patience) if failure else None
-            total = None if cost is None else cost + lost
-            is_final = pause_s is None and not (failure and failure.is_fatal)
-            kept = msgspec.structs.replace(
-                record, outcome=outcome, cost_usd=total, latency_ms=round(took * 1000)
-            )
-            await self._keep(budgets, worst or ZERO, cost or ZERO, kept if is_final else None)
-        if failure and failure.is_fatal:
-            raise Stop(failure.message)
-        return (outcome, total, 0.0) if pause_s is None else (None, cost, pause_s)
+        budgets = [] if worst is None else self._allowance.budgets(self._clock.now_ms())
+        await self._reserve(budgets, worst or ZERO)
+        began, failure = self._now(), None
+        outcome: Outcome
+        try:
+            timeout_s = max(0.001, min(self._timeout_s, patience.left_s))
+            outcome = await self._open_door().send(body, timeout_s)
+        except ModelFailure as error:
+            failure, outcome = error, Failure(error.kind, error.message)
+        took_s = self._now() - began
+        patience.spend(took_s)
+        cost = self._cost(outcome, failure, worst)
+        return _Attempt(outcome, failure, cost, budgets, round(took_s * 1000))
 
     def _too_dear(self, worst: Decimal, tick_usd: Decimal) -> Failure | None:
         """The failure of a call that would pass what one call, or its tick, may cost."""
@@ -215,12 +203,19 @@ class Asker:
                 raise Stop(str(reached)) from reached
 
     async def _keep(
-        self, budgets: list[Budget], worst: Decimal, cost: Decimal, record: CallRecord | None
-    ) -> None:
-        """Settle, and keep the call where calls are kept."""
-        kept = record if self._mode == "record" else None
+        self,
+        budgets: list[Budget],
+        worst: Decimal,
+        cost: Decimal,
+        record: CallRecord,
+        is_final: bool = True,
+    ) -> Recorded:
+        """Settle, and keep the call where calls are kept; gives what to go on from, which may be an earlier answer."""
+        kept = record if is_final and self._mode == "record" else None
+        found = None
         if budgets or kept is not None:
-            await self._ledger.settle(budgets, worst, cost, kept)
+            found = await self._ledger.settle(budgets, worst, cost, kept)
+        return found or Recorded(record.outcome, record.cost_usd)
 
     def _cost(self, outcome: Outcome, failure: ModelFailure | None, worst: Decimal | None) -> Decimal | None:
         """What an attempt cost; its worst case where that can't be told, nothing where it was turned away."""
@@ -230,9 +225,11 @@ class Asker:
         assert not isinstance(outcome, Failure)
         return None if price is None else cost_usd(price, outcome.usage)
 
-    def _pause(self, key: str, failure: ModelFailure, attempt: int, patience: Patience) -> float | None:
+    def _pause(
+        self, key: str, failure: ModelFailure | None, attempt: int, patience: Patience
+    ) -> float | None:
         """How long to wait before the next attempt; None when there is none."""
-        if not failure.is_transient or attempt + 1 == MOST_ATTEMPTS:
+        if failure is None or not failure.is_transient or attempt + 1 == MOST_ATTEMPTS:
             return None
         pause_s = failure.retry_after_s
         if pause_s is None:
@@ -256,7 +253,19 @@ class Asker:
         )
 
 
-_NOTHING = Failure("none", "")
+class _Attempt(NamedTuple):
+    """One attempt: what came of it, what it cost in the budgets it was reserved in, how long it took."""
+
+    outcome: Outcome
+    failure: ModelFailure | None
+    cost_usd: Decimal | None
+    budgets: list[Budget]
+    latency_ms: int
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether there is no use in asking anything more."""
+        return self.failure is not None and self.failure.is_fatal
 
 
 def _backed_off(key: str, attempt: int) -> float:

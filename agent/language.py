@@ -141,7 +141,9 @@ class _Talk:
         if len(answer.text.encode()) > MOST_ANSWER_BYTES:
             answer = _error(f"the answer is longer than {MOST_ANSWER_BYTES} bytes; ask for less", "")
         kept = UNREADABLE if UNREADABLE in block else "input"
-        return ToolUse(name, _bounded(block.get(kept)), answer.text, answer.is_error, answer.problem)
+        return ToolUse(
+            _storable(name), _bounded(block.get(kept)), answer.text, answer.is_error, answer.problem
+        )
 
     async def _answer(self, name: str, arguments: Any, block: Block) -> Answer:
         if self._uses > MOST_TOOL_CALLS:
@@ -172,7 +174,7 @@ class _Talk:
         self, key: str, reply: Reply, cost: Decimal | None, uses: Sequence[ToolUse] = (), problem: str = ""
     ) -> None:
         """Keep a call in the tick."""
-        text = text_of(reply)
+        text = _storable(text_of(reply))
         model = self._trader.opening["model"]
         self._tick.calls.append(
             ModelCall(
@@ -225,6 +227,13 @@ def _error(message: str, problem: str) -> Answer:
 
 
 def _bounded(arguments: Any) -> Any:
-    """Arguments as they are kept: whole, or the beginning of what is too long."""
+    """Arguments as they are kept: whole, or the beginning of what is too long or can't be stored."""
     text = msgspec.json.encode(arguments, order="deterministic")
-    return arguments if len(text) <= MOST_ARGUMENTS else text[:1000].decode("utf-8", "replace") + "…"
+    if len(text) <= MOST_ARGUMENTS and b"\\u0000" not in text:
+        return arguments
+    return _storable(text[:1000].decode("utf-8", "replace")) + "…"
+
+
+def _storable(text: str) -> str:
+    """Text without what Postgres keeps in no text of its own."""
+    return text.replace("\0", "\ufffd")

@@ -96,6 +96,7 @@ on conflict (user_id, origin, key, route) do update set
   usage = excluded.usage, cost_usd = excluded.cost_usd, latency_ms = excluded.latency_ms,
   recorded_at = excluded.recorded_at
 where model_calls.usage is null and excluded.usage is not null
+returning true
 """
 _KEEP_TOOL_SQL = """
 insert into tool_results (user_id, key, body, came) values ($1, $2, $3, $4)
@@ -181,22 +182,26 @@ class PostgresLedger:
 
     async def settle(
         self, budgets: Sequence[Budget], worst_usd: Decimal, cost_usd: Decimal, call: CallRecord | None
-    ) -> None:
+    ) -> Recorded | None:
         """Put what a call did cost in the place of its worst case, and keep the call, both or neither.
 
         The budgets are those of the reservation, whatever day it is by now. A call whose outcome is kept already
-        is paid and not kept again, unless it was a failure and this is a reply.
+        is paid and not kept again, unless it was a failure and this is a reply. Gives what is kept now.
         """
         change = cost_usd - worst_usd
         scopes = _rows_of(budgets) if change else []
         if not scopes and call is None:
-            return
+            return None
         async with self._database.as_worker() as connection:
             if scopes:
                 rows = [(self._user_id, scope, change) for scope in scopes]
                 await connection.executemany(_SETTLE_SQL, rows)  # one by one: locked in the order of reserve
-            if call is not None:
-                await connection.execute(_KEEP_SQL, self._user_id, *self._columns(call))
+            if call is None:
+                return None
+            if await connection.fetchval(_KEEP_SQL, self._user_id, *self._columns(call)):
+                return Recorded(call.outcome, call.cost_usd)
+            row = await connection.fetchrow(_FIND_SQL, self._user_id, "", call.key, self._route, False)
+        return Recorded(_decode_outcome(row["outcome"]), row["cost_usd"]) if row else None
 
     async def find_tool(self, key: str) -> ToolUse | None:
         """The recorded answer of a tool that lives outside."""

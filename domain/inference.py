@@ -169,8 +169,12 @@ class Ledger(Protocol):
 
     async def settle(
         self, budgets: Sequence[Budget], worst_usd: Decimal, cost_usd: Decimal, call: CallRecord | None
-    ) -> None:
-        """Put what a call did cost in the place of its worst case, and keep the call, both or neither."""
+    ) -> Recorded | None:
+        """Put what a call did cost in the place of its worst case, and keep the call, both or neither.
+
+        Gives what is kept under the call's key now: where another run was first, its outcome and not this one. Whoever
+        goes on from it can be replayed.
+        """
 
     async def find_tool(self, key: str) -> ToolUse | None:
         """The recorded answer of a tool that lives outside."""

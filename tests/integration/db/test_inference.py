@@ -23,7 +23,7 @@ from db.inference import (
     tool_results,
 )
 from db.pool import Database
-from domain.inference import CallRecord, Failure, Outcome, Recorded, Reply, ToolUse, Usage
+from domain.inference import Budget, CallRecord, Failure, Outcome, Recorded, Reply, ToolUse, Usage
 from domain.money import ZERO
 from tests.integration.db.spender import call
 
@@ -101,6 +101,21 @@ async def test_a_failure_gives_way_to_a_reply_and_a_reply_to_nothing(database: D
     for later in (reply("second"), LATE):
         await keep(ledger, "k", later, Decimal(1))
         assert await ledger.find("k") == Recorded(reply("first"), Decimal("0.25"))
+
+
+async def test_whoever_comes_second_is_told_the_first_answer(database: Database, owner: UUID) -> None:
+    """Two runs that ask the same at once both go on from what is kept, so that each can be replayed."""
+    ledger = ledger_of(database, owner)
+    first, second, later = (
+        msgspec.structs.replace(call("k", Decimal(n)), outcome=outcome)
+        for n, outcome in enumerate((LATE, reply("first"), reply("second")))
+    )
+    budget = [Budget("run:a", Decimal(9), "the run")]
+    for record, kept in ((first, first), (second, second), (later, second), (first, second)):
+        await ledger.reserve(budget, Decimal(1))
+        found = await ledger.settle(budget, Decimal(1), ZERO, record)
+        assert found == Recorded(kept.outcome, kept.cost_usd)
+    assert await ledger.settle(budget, ZERO, ZERO, None) is None
 
 
 async def test_not_even_the_worker_rewrites_a_reply(database: Database, owner: UUID) -> None:
