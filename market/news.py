@@ -75,6 +75,7 @@ class RunNews:
         return len(self._rows)
 
     async def latest(self, as_of: int, since: int, symbols: Sequence[str], limit: int) -> list[NewsRow]:
+        """The newest, newest first; the database is not asked."""
         found: list[NewsRow] = []
         for index in range(bisect_left(self._ages, -as_of), len(self._rows)):
             row = self._rows[index]
@@ -87,6 +88,7 @@ class RunNews:
     async def search(
         self, query: str, as_of: int, since: int, symbols: Sequence[str], limit: int
     ) -> list[NewsRow]:
+        """Those that fit the words best, best first, as if the archive held no others."""
         asked = limit
         while self._archive is not None:
             rows = await self._archive.search(query, as_of, since, symbols, asked)

@@ -1,5 +1,6 @@
 """What a model is shown at a tick: all that is known, within a bound, the same bytes for the same past."""
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -8,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.context import MOST_TOKENS, Context, assemble, tokens_of
+from agent.context import (
+    MOST_MEMO,
+    MOST_ORDERS,
+    MOST_RATES,
+    MOST_SNIPPET,
+    MOST_TITLE,
+    MOST_TOKENS,
+    PLAN,
+    Context,
+    assemble,
+    tokens_of,
+)
 from agent.tick import Tick
 from db.market import BAR, FUNDING
 from db.news import NewsRow
@@ -18,6 +30,7 @@ from domain.time import HOUR_MS
 from market.history import History, Series
 from skills import skill_md
 from skills.skill import Skill
+from tests.architecture.repository import ROOT
 from tests.unit.brokers.samples import START, flat, tape_of
 from tests.unit.engine.samples import House, caps
 from tests.unit.skills.samples import with_line
@@ -217,6 +230,27 @@ def test_what_is_trimmed_goes_in_the_order_that_is_stated() -> None:
         assert found == expected
     assert trimmed[0]["bars"] == 200
     assert set(trimmed[-1].values()) == {0}
+
+
+def test_the_docs_state_the_order_and_the_bounds() -> None:
+    """The table in the docs is the plan, and the lengths in its text are those that are cut to."""
+    text = (ROOT / "docs" / "context.md").read_text("utf-8")
+    steps = re.findall(r"^\| \d+ \| (.+?) \| (\d+) \|$", text, re.M)
+    names = {
+        "snippets": "beginnings",
+        "bars": "bars",
+        "decisions": "decisions",
+        "news": "news",
+        "funding": "funding",
+    }
+    assert len(steps) == len(PLAN)
+    for (said, down_to), (name, floor) in zip(steps, PLAN, strict=True):
+        assert names[name] in said
+        assert int(down_to) == floor
+    assert f"title {MOST_TITLE} characters, story {MOST_SNIPPET}, note {MOST_MEMO}" in text
+    assert f"at most {MOST_TOKENS:,} tokens" in text
+    assert f"newest {MOST_RATES} settled" in text
+    assert f"more than {MOST_ORDERS} live orders" in text
 
 
 def test_what_is_trimmed_is_said() -> None:
