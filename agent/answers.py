@@ -134,8 +134,9 @@ class Answer:
     def _take_delta(self, number: int, delta: Mapping[str, Any]) -> None:
         kind = delta.get("type")
         if kind == "citations_delta":
-            block = self._blocks.setdefault(number, {})
-            block["citations"] = [*(block.get("citations") or ()), delta.get("citation")]
+            block = self._blocks.get(number, {})
+            told = block.get("citations")
+            block["citations"] = [*(told if isinstance(told, list) else ()), delta.get("citation")]
         elif isinstance(kind, str) and kind in _FIELDS and isinstance(text := delta.get(_FIELDS[kind]), str):
             self._received += len(text)
             self._pieces.setdefault(number, {}).setdefault(_FIELDS[kind], []).append(text)
@@ -184,12 +185,12 @@ def _read_input(block: dict[str, Any], number: int, written: str) -> None:
 
 
 def _sound(block: dict[str, Any]) -> dict[str, Any]:
-    """Hold a block to what JSON can carry both ways."""
+    """Hold a block to what JSON can carry both ways, whoever writes and reads it."""
     try:
         if _nests(block) <= DEEPEST:
-            msgspec.json.encode(block)
+            msgspec.json.decode(json.dumps(block, ensure_ascii=False, allow_nan=False).encode())
             return block
-    except (ValueError, OverflowError):
+    except ValueError:
         pass
     raise NotAnAnswer("a block that can't be kept")
 
@@ -228,7 +229,7 @@ def _word(value: Any, most: int | None = None) -> str:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and 0 <= value <= _MOST_TOKENS else 0
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else 0
 
 
 def _no_number(name: str) -> None:

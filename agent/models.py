@@ -286,7 +286,8 @@ def _refuse_error(event: dict[str, Any], answer: Answer) -> None:
     error = event.get("error")
     told = error.get("type") if isinstance(error, dict) else None
     kind = KIND_BY_TYPE.get(told, "server") if isinstance(told, str) else "server"
-    raise failed(kind, answer, is_billed=answer.is_begun, where=" in the middle of an answer")
+    where = " in the middle of an answer" if answer.is_begun else ""
+    raise failed(kind, answer, is_billed=answer.is_begun, where=where)
 
 
 async def _bound(response: Any) -> None:

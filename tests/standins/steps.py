@@ -4,12 +4,14 @@ from typing import Any, Literal
 
 import msgspec
 
-Fault = Literal["", "error", "cut", "eof", "hang", "html", "broken_json", "other_json", "endless", "packed"]
+Fault = Literal[
+    "", "error", "cut", "eof", "hang", "html", "broken_json", "other_json", "error_json", "endless", "packed"
+]
 """What goes wrong after a good beginning, or instead of it.
 
 In the middle of the answer: `error` is an event of the provider's, `cut` an end of the connection, `eof` a clean end
 without a reason to stop, `hang` silence. Instead of the answer: a page of HTML, an event that is no JSON, JSON of
-another API, text without an end, or gzip.
+another API, JSON of an error, text without an end, or gzip.
 """
 
 

@@ -83,6 +83,12 @@ async def _other_json(request: web.Request) -> web.StreamResponse:
     return web.json_response({"choices": [{"message": {"role": "assistant", "content": "HOLD"}}]})
 
 
+async def _error_json(request: web.Request) -> web.StreamResponse:
+    return web.json_response(
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
+    )
+
+
 async def _packed(request: web.Request) -> web.StreamResponse:
     return web.Response(body=b"\x1f\x8b\x08\x00", headers={**SSE, "content-encoding": "gzip"})
 
@@ -101,6 +107,7 @@ async def _endless(request: web.Request) -> web.StreamResponse:
 INSTEAD = {
     "html": _html,
     "other_json": _other_json,
+    "error_json": _error_json,
     "packed": _packed,
     "broken_json": _broken_json,
     "endless": _endless,

@@ -3,10 +3,14 @@
 import asyncio
 import json
 import logging
+import re
 import socket
+import subprocess
+import sys
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,7 @@ from domain.inference import Reply, Usage
 from tests.standins.messages_api import StandIn, stand_in
 from tests.standins.steps import Step, call, refuse, say
 
+ROOT = Path(__file__).parents[3]
 KEY = "sk-ant-planted-0123456789abcdef"
 MODEL = "claude-sonnet-4-6"
 BODY: dict[str, Any] = {
@@ -353,6 +358,13 @@ async def test_an_error_in_the_middle_of_an_answer_is_billed() -> None:
     assert 400 < failure.usage.output < 600  # half of the text has come, at three characters a token
 
 
+async def test_an_error_with_a_good_status_is_an_error() -> None:
+    """Some gateways tell of it in the place of the answer; nothing had begun, so nothing is billed."""
+    failure = await failure_of(say("HOLD", fault="error_json"))
+
+    assert (failure.kind, failure.is_transient, failure.is_billed) == ("overloaded", True, False)
+
+
 @pytest.mark.parametrize("fault", ["cut", "eof"])
 async def test_an_answer_that_breaks_off_is_truncated(fault: Any) -> None:
     """Whether the connection was cut or ended as if all were well."""
@@ -456,6 +468,19 @@ async def test_a_call_that_was_given_up_does_not_hold_up_the_next() -> None:
     assert [reply.stop for reply in replies] == ["end_turn"] * 20
 
 
+async def test_a_door_that_is_closed_ends_its_calls_and_can_be_used_again() -> None:
+    """What was on its way fails like any broken connection."""
+    async with stand_in([say("HOLD", fault="hang")]) as api, door_to(api) as door:
+        asking = asyncio.create_task(door.send(BODY, LONG_S))
+        await api.begun.wait()
+        await door.close()
+        with pytest.raises(ModelFailure) as failed:
+            await asking
+        again = await door.send(BODY, LONG_S)
+
+    assert (failed.value.is_transient, failed.value.is_billed, again.stop) == (True, True, "end_turn")
+
+
 # Keys.
 
 
@@ -511,6 +536,8 @@ def test_a_key_that_no_header_can_carry_is_refused_at_once(key: str) -> None:
         "https://me:secret@example.com",
         "https://example.com?key=secret",
         "//x",
+        "http://[secret",
+        "http://x:secret",
     ],
 )
 def test_a_base_url_that_is_none_is_refused_at_once(url: str) -> None:
@@ -546,9 +573,50 @@ async def test_a_gateway_that_counts_no_tokens_is_taken_to_be_well() -> None:
         assert await door.probe(MODEL) is None
 
 
+async def test_a_probe_that_is_answered_with_a_page_is_not_well() -> None:
+    """As by a network that wants a sign-in first."""
+
+    async def page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>")
+
+    server = await asyncio.start_server(page, "127.0.0.1", 0)
+    async with server:
+        door = AnthropicDoor(KEY, base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        assert "not of the Messages API" in str(await door.probe(MODEL))
+        await door.close()
+
+
 async def test_a_probe_of_nothing_says_so() -> None:
     """Where nobody listens, there is no model."""
     door = AnthropicDoor(KEY, base_url="http://127.0.0.1:9")
 
     assert "could not be reached" in str(await door.probe(MODEL))
     await door.close()
+
+
+# What it costs those who don't use it.
+
+
+def test_nothing_is_imported_before_the_first_call() -> None:
+    """Neither by the module nor by making a door: a run without a model does not pay for its client."""
+    script = (
+        "import sys; from agent.models import AnthropicDoor; AnthropicDoor('key'); "
+        "print(sorted({'anthropic', 'httpx2', 'pydantic', 'aiohttp'} & sys.modules.keys()))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_client_of_models_is_imported_in_one_file() -> None:
+    """There is one door."""
+    importing = re.compile(r"^\s*(?:import|from) (?:anthropic|httpx2)\b", re.MULTILINE)
+    found = [
+        path.name for path in (ROOT / "agent").rglob("*.py") if importing.search(path.read_text("utf-8"))
+    ]
+
+    assert found == ["models.py"]
