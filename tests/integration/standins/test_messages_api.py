@@ -175,7 +175,7 @@ async def test_a_brain_acts_on_the_symbols_of_the_prompt(name: str) -> None:
 def test_it_serves_a_caller_that_blocks_its_own_loop() -> None:
     """From a thread, to any number of loops one after the other, with hundreds of calls at once."""
 
-    async def many() -> list[list[Reply]]:
+    async def many() -> list[Reply]:
         door = AnthropicDoor("key", base_url=api.url)
         replies = await asyncio.gather(*(door.send(body(str(n)), 60) for n in range(200)))
         await door.close()
