@@ -67,7 +67,7 @@ def test_reports_differ_only_where_runs_do() -> None:
     other = msgspec.structs.replace(record, run_id="another-id")
 
     assert report_of(record) == report_of(record)
-    assert report_of(other).replace("another-id", record.run_id) == report_of(record)
+    assert report_of(other) == report_of(record)
 
 
 def test_the_order_in_which_things_were_kept_does_not_show() -> None:
