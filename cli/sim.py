@@ -263,7 +263,8 @@ async def _version(home: House, skill: str) -> "VersionRow":
 
     reference = skill
     if skill.endswith(".md") and Path(skill).is_file():
-        saved = await skills.save(home.database, home.user_id, read_skill(Path(skill)), where=skill)
+        data, models = read_skill(Path(skill)), home.provider.table
+        saved = await skills.save(home.database, home.user_id, data, where=skill, models=models)
         reference = f"{saved.name}@{saved.version}"
         for warning in saved.warnings:
             say(f"warning: {warning}")

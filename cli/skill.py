@@ -10,6 +10,7 @@ from cli.boot import House, in_house
 from cli.files import read_skill
 from cli.output import AsJson, emit, plain_errors, say
 from cli.skill_starter import LANGUAGE_MODEL_STARTER, STARTER
+from config.models import load_models
 from config.settings import load_settings
 from control import skills as control
 from control.errors import AlreadyThere
@@ -54,11 +55,14 @@ def new(
 def check(file: File, as_json: AsJson = False) -> None:
     """Say what is wrong or doubtful, the caps that would hold, and when it ticks."""
     with plain_errors():
-        platform = platform_caps(load_settings().platform_caps, where="AGENTIC_PLATFORM_CAPS")
+        settings = load_settings()
+        platform = platform_caps(settings.platform_caps, where="AGENTIC_PLATFORM_CAPS")
+        models = load_models(settings.models_file)
         data = read_skill(file)
-        report = examine(data, platform=platform, now_ms=SystemClock().now_ms(), where=str(file))
+        now_ms = SystemClock().now_ms()
+        report = examine(data, platform=platform, now_ms=now_ms, where=str(file), models=models)
         if not report.is_usable and not as_json:
-            load(data, where=str(file))  # raises what the report says, a line each
+            load(data, where=str(file), models=models)  # raises what the report says, a line each
         emit(report, as_json, lambda _: views.report(report, file))
     if not report.is_usable:
         raise typer.Exit(1)
@@ -69,8 +73,11 @@ def save(file: File, as_json: AsJson = False) -> None:
     """Keep FILE as a new version. The same meaning again makes no new one."""
     with plain_errors():
         data = read_skill(file)
-        load(data, where=str(file))  # what is wrong with it is said before a database is opened
-    saved = in_house(lambda home: control.save(home.database, home.user_id, data, where=str(file)))
+        models = load_models(load_settings().models_file)
+        load(data, where=str(file), models=models)  # what is wrong is said before a database is opened
+    saved = in_house(
+        lambda home: control.save(home.database, home.user_id, data, where=str(file), models=models)
+    )
     for warning in saved.warnings:
         say(f"warning: {warning}")
     emit(saved, as_json, views.saved)

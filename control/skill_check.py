@@ -7,6 +7,7 @@ import msgspec
 
 from config.instruments import load as known_instruments
 from config.instruments import suggest
+from config.models import ModelTable
 from domain.caps import Caps, tightest
 from domain.time import YEAR_MS
 from skills.check import Finding, load
@@ -61,10 +62,15 @@ class SkillReport(msgspec.Struct, frozen=True):
     caps: list[CapLine] = []
 
 
-def examine(data: bytes, *, platform: Caps, now_ms: int, where: str = "SKILL.md") -> SkillReport:
-    """Judge a SKILL.md's content. Never raises for what is in it; `now_ms` is where its ticks are counted from."""
+def examine(
+    data: bytes, *, platform: Caps, now_ms: int, where: str = "SKILL.md", models: ModelTable | None = None
+) -> SkillReport:
+    """Judge a SKILL.md's content. Never raises for what is in it; `now_ms` is where its ticks are counted from.
+
+    `models` are those that are known, if not the shipped table's.
+    """
     try:
-        skill, findings = load(data, where=where)
+        skill, findings = load(data, where=where, models=models)
     except SkillError as error:
         return SkillReport(False, [_problem(problem) for problem in error.problems])
     given = {path[1] for path in read_file(decode(data)).tree.lines if len(path) == 2 and path[0] == "risk"}

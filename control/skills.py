@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from config.models import ModelTable
 from control.errors import Invalid, NotFound
 from db import skills as store
 from db.pool import Database
@@ -37,12 +38,20 @@ def parse_reference(text: str) -> tuple[str, int | None]:
     return found["name"], int(found["number"]) if found["number"] else None
 
 
-async def save(database: Database, user_id: UUID, data: bytes | str, *, where: str = "SKILL.md") -> Saved:
+async def save(
+    database: Database,
+    user_id: UUID,
+    data: bytes | str,
+    *,
+    where: str = "SKILL.md",
+    models: ModelTable | None = None,
+) -> Saved:
     """Keep a SKILL.md's content as a version. The same meaning again gives the version there is.
 
-    `where` names the file in errors. Raises SkillError with every problem found; nothing is kept then.
+    `where` names the file in errors; `models` are those known, if not the shipped table's. Raises SkillError with
+    every problem found; nothing is kept then.
     """
-    skill, findings = load(data, where=where)
+    skill, findings = load(data, where=where, models=models)
     version = SkillVersion.of(skill)
     async with database.as_user(user_id) as connection:
         row, is_new = await store.save_version(

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from config.models import EFFORTS, THINKING, ModelFacts, load_models, suggest
+from config.models import EFFORTS, THINKING, ModelFacts, ModelTable, load_models
 from domain.money import ONE, ZERO, plain
 from domain.time import format_duration, parse_interval
 from skills.catalogue import BASELINES, ORDER_TOOLS, TRADING_TOOLS, Baseline
@@ -50,13 +50,17 @@ class Finding(msgspec.Struct, frozen=True):
 Findings = Iterator[Finding]
 
 
-def check(skill: Skill) -> list[Finding]:
-    """Give everything that is wrong or doubtful, errors first."""
+def check(skill: Skill, models: ModelTable | None = None) -> list[Finding]:
+    """Give everything that is wrong or doubtful, errors first. `models` are those known, if not the shipped table's."""
     found = [finding for rule in _RULES for finding in rule(skill)]
+    if skill.baseline is None:
+        found.extend(_model(skill, models or load_models()))
     return sorted(found, key=lambda finding: finding.level)
 
 
-def load(data: bytes | str, *, where: str = "SKILL.md") -> tuple[Skill, list[Finding]]:
+def load(
+    data: bytes | str, *, where: str = "SKILL.md", models: ModelTable | None = None
+) -> tuple[Skill, list[Finding]]:
     """Read a Skill from a file's content and check it: the Skill, and what is doubtful about it.
 
     Raises SkillError, with lines, for whatever can't be read and for every error that `check` finds.
@@ -64,7 +68,7 @@ def load(data: bytes | str, *, where: str = "SKILL.md") -> tuple[Skill, list[Fin
     file = read_file(decode(data, where=where) if isinstance(data, bytes) else data, where=where)
     findings = [
         msgspec.structs.replace(finding, line=file.tree.line_of(finding.where))
-        for finding in check(file.skill)
+        for finding in check(file.skill, models)
     ]
     errors = [found for found in findings if found.level == "error"]
     if errors:
@@ -142,9 +146,7 @@ def _averages(skill: Skill) -> Findings:
         yield _error(("model_params", "slow"), message)
 
 
-def _model(skill: Skill) -> Findings:
-    if skill.baseline is not None:
-        return
+def _model(skill: Skill, models: ModelTable) -> Findings:
     if not skill.prompt:
         yield _error(("prompt",), "is empty; write what the model should do below the front matter")
     if not ORDER_TOOLS.intersection(skill.tools):
@@ -154,9 +156,9 @@ def _model(skill: Skill) -> Findings:
         write = f"write {PROVIDER}:NAME for a language model, also behind a gateway, or baseline:NAME"
         yield _error(("model",), f"is {skill.model}, whose provider is not known; {write}")
         return
-    facts = load_models().find(name)
+    facts = models.find(name)
     if facts is None:
-        meant = suggest(name)
+        meant = models.suggest(name)
         hint = f"did you mean {PROVIDER}:{meant}?" if meant else "is it spelt as its provider spells it?"
         message = (
             f"is {skill.model}, which is not in the model table: its price and cutoff are unknown; {hint}"
@@ -254,4 +256,4 @@ def _warning(where: Path, message: str) -> Finding:
     return Finding("warning", where, message)
 
 
-_RULES: tuple[Callable[[Skill], Findings], ...] = (_tools, _baseline, _averages, _model, _pace, _caps)
+_RULES: tuple[Callable[[Skill], Findings], ...] = (_tools, _baseline, _averages, _pace, _caps)

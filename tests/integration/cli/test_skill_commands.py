@@ -56,6 +56,24 @@ def test_a_new_skill_for_a_language_model_names_the_one_that_is_set(
     assert (report["model"], report["remarks"]) == ("anthropic:claude-sonnet-5-5", [])
 
 
+def test_a_model_that_a_file_of_facts_describes_is_known(
+    agentic: Agentic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is doubted neither by the check nor at saving, and its own bounds hold."""
+    Path("models.toml").write_text("[models.my-model]\nmax_output_tokens = 1000\n")
+    monkeypatch.setenv("AGENTIC_MODEL", "anthropic:my-model")
+    agentic("skill", "new", "btc-mind", "--language-model")
+    unknown = agentic("skill", "save", "btc-mind.md")
+    monkeypatch.setenv("AGENTIC_MODELS_FILE", "models.toml")
+
+    assert "is not in the model table" in unknown.stderr
+    assert document(agentic, "skill", "check", "btc-mind.md")["remarks"] == []
+    assert agentic("skill", "save", "btc-mind.md").stderr == ""
+
+    edit(Path("btc-mind.md"), "# model_params: {max_tokens: 4096}", "model_params: {max_tokens: 1001}")
+    assert "must be a whole number from 256 to 1000" in agentic("skill", "save", "btc-mind.md").stderr
+
+
 def test_a_new_skill_replaces_no_file(agentic: Agentic) -> None:
     """A file of that name is left as it is."""
     Path("btc-trend.md").write_text("mine")
