@@ -40,7 +40,7 @@ def fickle(body: Mapping[str, Any], number: int) -> Step:
     if number % 7 == 0:
         return call("withdraw", {"to": "me"})
     side = "sell" if number % 3 else "buy"
-    size = "0.01" if symbols(body)[0] == "BTC" else "1"
+    size = "0.01" if symbols(body)[0] == "BTC" else "100"
     return call(
         "propose_order", {"symbol": symbols(body)[0], "side": side, "size": size, "why": f"asked {number}"}
     )
@@ -102,6 +102,8 @@ def test_several_runs_have_a_band_and_a_control(
     assert sorted(each["sample"] for each in runs["each"]) == [0, 1, 2]
     assert done["run_id"] in {each["run_id"] for each in runs["each"]}
     assert done["control"]["run_id"] not in {each["run_id"] for each in runs["each"]}
+    assert len({each["total_return"] for each in runs["each"]}) > 1
+    assert done["control"]["total_return"] != 0
     middle = runs["metrics"]["total_return"]["median"]
     assert done["control"]["gap"]["total_return"] == pytest.approx(middle - done["control"]["total_return"])
     for said in (
