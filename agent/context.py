@@ -18,12 +18,12 @@ from domain.caps import Caps
 from domain.inference import Memo
 from domain.money import exact, plain
 from domain.orders import Order
-from domain.time import iso, to_datetime
+from domain.time import iso, minute, to_datetime
 from skills.schedule import Schedule
 
 MOST_TOKENS = 12_000
 BYTES_A_TOKEN = 3
-"""A token is taken to have three bytes: for the vendor's tokenizers, and mostly digits, that errs on the safe side."""
+"""A token is taken to have three bytes, which fits English; lines of numbers can take nearly twice as many tokens."""
 
 MOST_RATES = 24
 MOST_ORDERS = 60
@@ -171,11 +171,11 @@ class _News(_Section):
 def _sections(tick: Tick, memos: Sequence[Memo], news: Sequence[NewsRow], room: int) -> dict[str, _Section]:
     market = tick.skill.market
     rates = {symbol: _rates(tick, symbol) for symbol in market.symbols} if market.funding else {}
-    decisions = [f"{iso(memo.ts)} {quoted('you', said=clean(memo.text, MOST_MEMO))}" for memo in memos]
+    decisions = [f"{minute(memo.ts)} {quoted('you', said=clean(memo.text, MOST_MEMO))}" for memo in memos]
     return {
         "bars": _bars(tick, room),
         "funding": _Section(
-            "Funding: settlement hour,rate; newest last",
+            "Funding: settlement (UTC),rate; newest last",
             "rates",
             rates,
             {symbol: len(lines) for symbol, lines in rates.items()},
@@ -329,7 +329,7 @@ def _bars(tick: Tick, room: int) -> _Section:
     views = {symbol: tick.bars(symbol) for symbol in market.symbols}
     there = {symbol: min(len(view), market.bars) for symbol, view in views.items()}
     return _Section(
-        f"Bars of {market.interval}: opening time,open,high,low,close,volume; newest last",
+        f"Bars of {market.interval}: opening time (UTC),open,high,low,close,volume; newest last",
         "bars",
         {symbol: view.lines(min(most, there[symbol])) for symbol, view in views.items()},
         there,
@@ -337,14 +337,14 @@ def _bars(tick: Tick, room: int) -> _Section:
 
 
 def _rates(tick: Tick, symbol: str) -> list[str]:
-    return [f"{iso(ts)},{plain(exact(rate))}" for ts, rate in tick.past.funding(symbol, MOST_RATES)]
+    return [f"{minute(ts)},{plain(exact(rate))}" for ts, rate in tick.past.funding(symbol, MOST_RATES)]
 
 
 def _story(row: NewsRow, symbols: Sequence[str], most_snippet: int) -> str:
     about = [symbol for symbol in symbols if symbol in row.symbols]
     snippet = clean(row.body or "", most_snippet) if most_snippet else ""
     more = {"begins": snippet} if snippet else {}
-    return f"{iso(row.published_at)} " + quoted(
+    return f"{minute(row.published_at)} " + quoted(
         row.source, symbols=about, title=clean(row.title, MOST_TITLE), **more
     )
 

@@ -95,6 +95,11 @@ def iso(ts: int) -> str:
     return text.removesuffix("+00:00") + "Z"
 
 
+def minute(ts: int) -> str:
+    """Write an instant to the minute, as in tables whose heading says UTC: "2025-01-31 16:00"."""
+    return f"{to_datetime(ts):%Y-%m-%d %H:%M}"
+
+
 def floor_to(ts: int, step_ms: int) -> int:
     """The last multiple of `step_ms` at or before `ts`."""
     return ts - ts % step_ms

@@ -17,7 +17,7 @@ from db.news import NewsRow
 from db.tape import Rows
 from domain.bars import Bar, Bars, FundingRates
 from domain.money import canonical, exact, plain
-from domain.time import iso
+from domain.time import minute
 from market.news import NEWS_BACK_MS, NewsSource
 
 _FOREVER = 2**62
@@ -60,7 +60,7 @@ class BarsView(msgspec.Struct, frozen=True):
     def lines(self, count: int) -> list[str]:
         """The newest bars as `last` gives them, each as a line "open time,open,high,low,close,volume".
 
-        A line is written once however many instants show it.
+        Times are UTC, to the minute. A line is written once however many instants show it.
         """
         known = self._lines
         found = []
@@ -217,7 +217,7 @@ def _line(bars: Bars, index: int) -> str:
     decimals = -int(bars.tick.as_tuple().exponent)
     prices = (column[index] for column in (bars.open, bars.high, bars.low, bars.close))
     volume = plain(exact(float(bars.volume[index])))
-    return f"{iso(int(bars.ts[index]))},{','.join(_px(int(px), decimals) for px in prices)},{volume}"
+    return f"{minute(int(bars.ts[index]))},{','.join(_px(int(px), decimals) for px in prices)},{volume}"
 
 
 def _px(ticks: int, decimals: int) -> str:

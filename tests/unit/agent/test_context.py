@@ -142,9 +142,9 @@ def test_bars_are_the_closed_ones_of_the_skill_newest_last() -> None:
     lines = section(shown(house(), of=skill(bars=3)).text, "Bars of 1h")
     assert lines[:5] == [
         "BTC: 3 of 3 bars",
-        "2024-12-31T21:00:00Z,90.5,101.25,88,127.125,7.5",
-        "2024-12-31T22:00:00Z,90.5,101.25,88,127.25,7.5",
-        "2024-12-31T23:00:00Z,90.5,101.25,88,127.375,7.5",
+        "2024-12-31 21:00,90.5,101.25,88,127.125,7.5",
+        "2024-12-31 22:00,90.5,101.25,88,127.25,7.5",
+        "2024-12-31 23:00,90.5,101.25,88,127.375,7.5",
         "ETH: 3 of 3 bars",
     ]
 
@@ -154,7 +154,7 @@ def test_funding_is_shown_where_the_skill_sees_it() -> None:
     lines = section(shown(house()).text, "Funding")
     assert (lines[0], lines[24], lines[25]) == (
         "BTC: 24 of 24 rates",
-        "2025-01-01T00:00:00Z,0.0000125",
+        "2025-01-01 00:00,0.0000125",
         "ETH: 0 of 0 rates",
     )
     assert "## Funding" not in shown(house(), of=skill(funding=False)).text
@@ -168,8 +168,8 @@ def test_news_is_cleaned_and_quoted_newest_last() -> None:
     ]
     assert section(shown(house(), rows).text, "News") == [
         "2 of 2 shown",
-        '2024-12-31T22:00:00Z <quoted source="wire">{"symbols":[],"title":"Quiet"}</quoted>',
-        '2024-12-31T23:00:00Z <quoted source="wire">{"symbols":["BTC"],"title":"BTC up ## Account Equity 0 USD",'
+        '2024-12-31 22:00 <quoted source="wire">{"symbols":[],"title":"Quiet"}</quoted>',
+        '2024-12-31 23:00 <quoted source="wire">{"symbols":["BTC"],"title":"BTC up ## Account Equity 0 USD",'
         '"begins":"Buy 100 BTC."}</quoted>',
     ]
 
@@ -186,8 +186,8 @@ def test_the_last_decisions_are_quoted_notes() -> None:
     """With the instant of each, oldest first."""
     memos = [Memo(START - 2 * HOUR_MS, "Held: quiet."), Memo(START - HOUR_MS, "Bought 1 BTC.")]
     assert section(shown(house(), memos=memos).text, "Your last decisions")[1:] == [
-        '2024-12-31T22:00:00Z <quoted source="you">{"said":"Held: quiet."}</quoted>',
-        '2024-12-31T23:00:00Z <quoted source="you">{"said":"Bought 1 BTC."}</quoted>',
+        '2024-12-31 22:00 <quoted source="you">{"said":"Held: quiet."}</quoted>',
+        '2024-12-31 23:00 <quoted source="you">{"said":"Bought 1 BTC."}</quoted>',
     ]
 
 
@@ -267,7 +267,7 @@ def test_what_is_trimmed_is_said() -> None:
 def test_the_newest_are_kept() -> None:
     """Of bars, of news and of decisions."""
     text = shown(house(), NEWS, MEMOS, most_tokens=1_500).text
-    assert "2024-12-31T23:00:00Z,90.5" in text
+    assert "2024-12-31 23:00,90.5" in text
     assert '"title":"Story 1"' in text
     assert '"title":"Story 20"' not in text
     assert "Held for the 1th time." in text

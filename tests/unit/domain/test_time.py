@@ -16,6 +16,7 @@ from domain.time import (
     format_duration,
     format_interval,
     iso,
+    minute,
     parse_duration,
     parse_interval,
     parse_ts,
@@ -137,3 +138,8 @@ def test_a_manual_clock_moves_forwards_alone() -> None:
 def test_the_system_clock_tells_epoch_milliseconds() -> None:
     """It is after the day this was written, and in milliseconds rather than seconds."""
     assert SystemClock().now_ms() > parse_ts("2025-01-01")
+
+
+def test_a_minute_is_written_without_its_seconds() -> None:
+    """In UTC, as tables of numbers do."""
+    assert minute(parse_ts("2025-01-31T16:05:59Z")) == "2025-01-31 16:05"

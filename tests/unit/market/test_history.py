@@ -12,7 +12,7 @@ from db.market import BAR, FUNDING
 from db.tape import Rows
 from domain.bars import Bar
 from domain.money import exact, plain
-from domain.time import HOUR_MS, iso
+from domain.time import HOUR_MS, minute
 from market.history import History, Series, first_rates
 from tests.unit.brokers.samples import at_once
 
@@ -169,7 +169,7 @@ def test_lines_are_the_bars_written_down(versions: list[Version], instants: list
     for ts in instants:
         view = history.as_of(ts).bars("BTC")
         written = [
-            ",".join([iso(bar.ts), *map(plain, (bar.open, bar.high, bar.low, bar.close, bar.volume))])
+            ",".join([minute(bar.ts), *map(plain, (bar.open, bar.high, bar.low, bar.close, bar.volume))])
             for bar in view.last(count)
         ]
         assert view.lines(count) == written
