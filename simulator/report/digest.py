@@ -15,6 +15,7 @@ from simulator.report.manifest import lasting
 NOT_SHOWN = frozenset(
     {
         "run_id",
+        "skill_version",
         "ts",
         "funding",
         "equity",
@@ -27,7 +28,7 @@ NOT_SHOWN = frozenset(
         "inference",
     }
 )
-"""Fields of a record that are left out, or that enter in a form of their own."""
+"""Fields of a record that are left out, or that enter in a form of their own. A version's number is a person's own."""
 
 
 def report_digest(record: RunRecord, metrics: Metrics) -> str:
