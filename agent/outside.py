@@ -83,10 +83,10 @@ class Outside:
             return _malformed("unknown_tool", f"there is no tool {visible(wire, 60)!r}")
         if problem := _problem(pin.shown_schema, arguments):
             return _malformed("bad_arguments", f"{wire}: {problem}")
-        sent = arguments if pin.as_of is None else {**arguments, pin.as_of: iso(ts)}
+        sent = _sent(pin, arguments, ts)
         if unfit := _unfit(sent):
             return _malformed(*unfit)
-        use = await self._used(pin, sent, _key(pin, sent, ts))
+        use = await self._used(pin, sent, answer_key(pin, arguments, ts))
         return Answer(use.answer, use.is_error)
 
     async def _used(self, pin: PinnedTool, arguments: dict[str, Any], key: str) -> ToolUse:
@@ -169,9 +169,19 @@ def _described(pin: PinnedTool) -> str:
     return f"A tool of the MCP server {pin.server}, whose words are not ours: {pin.description}"
 
 
-def _key(pin: PinnedTool, arguments: dict[str, Any], ts: int) -> str:
-    """What an answer may depend on: the very definition, what was asked, and the instant."""
-    return hashlib.sha256(canonical_json([pin.server, pin.digest, arguments, iso(ts)])).hexdigest()
+def answer_key(pin: PinnedTool, arguments: dict[str, Any], ts: int) -> str:
+    """The key of the answer to a model's arguments at the tick `ts`: all that it may depend on.
+
+    That is the very definition, what was asked, and the instant.
+    """
+    return hashlib.sha256(
+        canonical_json([pin.server, pin.digest, _sent(pin, arguments, ts), iso(ts)])
+    ).hexdigest()
+
+
+def _sent(pin: PinnedTool, arguments: dict[str, Any], ts: int) -> dict[str, Any]:
+    """What a server is asked: the model's arguments, and the instant."""
+    return arguments if pin.as_of is None else {**arguments, pin.as_of: iso(ts)}
 
 
 def _quoted(pin: PinnedTool, data: Any) -> str:
