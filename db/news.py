@@ -135,6 +135,17 @@ async def load_news(
     return [NewsRow(*row) for row in rows]
 
 
+async def stories(connection: Connection, named: Sequence[tuple[str, str]]) -> dict[tuple[str, str], NewsRow]:
+    """Give the stories of these sources and ids, as far as they are there."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from news join unnest($1::text[], $2::text[]) wanted (source, id) using (source, id)",
+        [source for source, _ in named],
+        [story for _, story in named],
+        timeout=IMPORT_TIMEOUT_S,
+    )
+    return {(row["source"], row["id"]): NewsRow(*row) for row in rows}
+
+
 def _asked(query: str) -> str:
     """A query without what Postgres refuses: too many words, NUL, half characters, a minus before no word."""
     whole = query[:QUERY_MAX_CHARS].replace("\0", " ").encode("utf-8", "replace").decode("utf-8")

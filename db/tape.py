@@ -102,10 +102,8 @@ async def append(
     revision is known at `revised_at` (both UTC ms). Concurrent writers of one series wait for each other.
     The rows' instants must differ: a duplicate raises Conflict.
     """
-    await connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"agentic:{tape.table}:{tuple(scope)}"
-    )
-    await connection.execute(_staging_sql(tape))
+    await _lock(connection, tape, scope)
+    await connection.execute(_staging_sql(tape, tape.given))
     await connection.copy_to_table(
         "incoming",
         source=encode(rows, tape.given),
@@ -211,6 +209,47 @@ async def another_source(
     return found
 
 
+async def sources(
+    connection: Connection, tape: Tape, scope: Sequence[object], from_ts: int, to_ts: int
+) -> list[tuple[str, int]]:
+    """Say where the rows of a series in [from, to) are from, in their order: (source, how many follow each other)."""
+    where = " and ".join(f"{name} = ${n}" for n, name in enumerate(tape.scope, 3))
+    order = f"{tape.at}, available_at"
+    rows = await connection.fetch(
+        "select source, count(*) from (select source, row_number() over (order by"
+        f" {order}) as place, row_number() over (partition by source order by {order}) as own from {tape.table}"
+        f" where {tape.at} >= $1 and {tape.at} < $2 and {where}) numbered"
+        " group by source, place - own order by min(place)",
+        from_ts,
+        to_ts,
+        *scope,
+        timeout=IMPORT_TIMEOUT_S,
+    )
+    return [(row["source"], row["count"]) for row in rows]
+
+
+async def put(connection: Connection, tape: Tape, scope: Sequence[object], rows: Rows, source: str) -> None:
+    """Write rows that are not there yet as they are, with the instants from which they were known.
+
+    For rows that were kept like this elsewhere; what comes from a source goes through `append`.
+    """
+    await _lock(connection, tape, scope)
+    names = list(tape.dtype.names or ())
+    await connection.execute(_staging_sql(tape, names))
+    await connection.copy_to_table(
+        "incoming", source=encode(rows, names), columns=names, format="binary", timeout=IMPORT_TIMEOUT_S
+    )
+    columns, constants = ", ".join(names), ", ".join(f"${n}" for n in range(1, len(tape.scope) + 1))
+    await connection.execute(
+        f"insert into {tape.table} ({', '.join(tape.scope)}, {columns}, source)"
+        f" select {constants}, {columns}, ${len(tape.scope) + 1} from incoming",
+        *scope,
+        source,
+        timeout=IMPORT_TIMEOUT_S,
+    )
+    await connection.execute("drop table incoming")
+
+
 async def load(
     connection: Connection, tape: Tape, scope: Sequence[object], from_ts: int | None, to_ts: int | None
 ) -> Rows:
@@ -234,11 +273,17 @@ async def load(
     return decode(raw, tape.dtype)
 
 
-def _staging_sql(tape: Tape) -> str:
-    columns = ", ".join(tape.given)
+async def _lock(connection: Connection, tape: Tape, scope: Sequence[object]) -> None:
+    """Make other writers of this series wait until the transaction ends."""
+    await connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"agentic:{tape.table}:{tuple(scope)}"
+    )
+
+
+def _staging_sql(tape: Tape, names: Sequence[str]) -> str:
     return (
         f"set local statement_timeout = '{IMPORT_TIMEOUT_S:.0f}s'; "
-        f"create temp table incoming on commit drop as select {columns} from {tape.table} with no data"
+        f"create temp table incoming on commit drop as select {', '.join(names)} from {tape.table} with no data"
     )
 
 
