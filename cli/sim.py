@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from msgspec.structs import replace
 
+from cli import sim_bundle
 from cli import sim_views as views
 from cli.boot import House, in_house
 from cli.files import read_skill, write_whole
@@ -400,3 +401,6 @@ def _document(row: "RunRow", beside: "Beside | None" = None) -> dict[str, Any]:
         "warnings": row.warnings,
         **({} if beside is None else as_document(beside)),
     }
+
+
+sim_bundle.register(app)

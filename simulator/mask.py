@@ -21,7 +21,7 @@ from domain.instruments import PRICE_DECIMALS, Instrument
 from domain.money import plain
 from domain.time import DAY_MS
 from market.news import NewsSource
-from simulator.data import MarketData, assemble, load_market
+from simulator.data import MarketData, assemble
 from simulator.rows import RunRows, SeriesRows, SymbolRows, load_rows
 from simulator.spec import RunSpec, SimulationError
 from skills.catalogue import TRADING_TOOLS
@@ -84,9 +84,14 @@ async def load_world(
 
     `archive` is where news is searched by words.
     """
+    return world_of_rows(skill, spec, await load_rows(connection, skill, spec), archive)
+
+
+def world_of_rows(skill: Skill, spec: RunSpec, rows: RunRows, archive: NewsSource | None = None) -> World:
+    """What a run sees of the rows that it reads."""
     if spec.mask:
-        return masked(skill, spec, await load_rows(connection, skill, spec))
-    return World(skill, spec, await load_market(connection, skill, spec, archive))
+        return masked(skill, spec, rows)
+    return World(skill, spec, assemble(rows, skill.market, spec, archive))
 
 
 def masked(skill: Skill, spec: RunSpec, rows: RunRows) -> World:
