@@ -144,22 +144,35 @@ def test_a_long_prompt_makes_the_whole_call_dearer() -> None:
     assert cost_usd(price, Usage(input=60_001, cache_read=40_000, output=1_000)) == Decimal("0.0345005")
 
 
+KINDS_OF_PROMPT = ("input", "cache_read", "cache_write_5m", "cache_write_1h")
+
+
+@pytest.mark.parametrize("prompt", [HIDDEN_TOKENS, 100_000, 100_001, 900_000])
+def test_the_dearest_call_costs_just_its_worst_case(prompt: int) -> None:
+    """Every byte a token, as many hidden ones as there may be, all written to the dearer cache: the bound is tight."""
+    usage = Usage(output=4_000, cache_write_1h=prompt)
+
+    for price in PRICES:
+        assert cost_usd(price, usage) == worst_case_usd(price, prompt - HIDDEN_TOKENS, 4_000)
+
+
 @given(
     price=st.sampled_from(PRICES),
-    prompt=st.tuples(TOKENS, TOKENS, TOKENS, TOKENS),
+    prompt=st.fixed_dictionaries(dict.fromkeys(KINDS_OF_PROMPT, TOKENS)),
     output=TOKENS,
-    spare_bytes=st.integers(-HIDDEN_TOKENS, 1_000_000),
+    spare_bytes=st.integers(0, 1_000_000),
     spare_output=TOKENS,
 )
 def test_no_call_costs_more_than_its_worst_case(
-    price: Price, prompt: tuple[int, int, int, int], output: int, spare_bytes: int, spare_output: int
+    price: Price, prompt: dict[str, int], output: int, spare_bytes: int, spare_output: int
 ) -> None:
     """Whatever is cached, as long as a token is a byte or more, hidden ones aside, and output keeps to its bound."""
-    fresh, read, short, long = prompt
-    usage = Usage(fresh, output, read, short, long)
-    prompt_bytes = max(0, usage.prompt + spare_bytes)
+    usage = Usage(output=output, **prompt)
+    prompt_bytes = max(0, usage.prompt - HIDDEN_TOKENS)
+    cost = cost_usd(price, usage)
 
-    assert cost_usd(price, usage) <= worst_case_usd(price, prompt_bytes, output + spare_output)
+    assert cost <= worst_case_usd(price, prompt_bytes, output)
+    assert cost <= worst_case_usd(price, prompt_bytes + spare_bytes, output + spare_output)
 
 
 @given(
