@@ -63,8 +63,10 @@ class Answer:
     """One answer, as far as it has come in."""
 
     def __init__(self) -> None:
+        self.request_id = ""
         self.is_begun = False
         self.is_ended = False  # the API said that nothing more will come
+        self.whole: Reply | None = None  # as soon as it has all come in
         self._blocks: dict[int, dict[str, Any]] = {}
         self._pieces: dict[int, dict[str, list[str]]] = {}
         self._received = 0  # characters of text, thinking and arguments
@@ -89,6 +91,7 @@ class Answer:
                 self._take_usage(event.get("usage"))
             case "message_stop":
                 self.is_ended = True
+                self.end()
 
     def take_whole(self, message: Mapping[str, Any]) -> None:
         """Take in a message that did not come in events, from a gateway that does not stream."""
@@ -100,14 +103,14 @@ class Answer:
         self.take({"type": "message_delta", "delta": message})
         self.take({"type": "message_stop"})
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether the model said why it stopped: what there is is all there will be."""
-        return bool(self._stop)
+    def end(self) -> None:
+        """Nothing more will come. The answer is whole if the model said why it stopped; else it broke off.
 
-    def reply(self, request_id: str) -> Reply:
-        """What was answered. Raises NotAnAnswer for blocks that could not be kept or sent back."""
-        return Reply(tuple(self._finished()), self._stop, self.usage(), self._model, _word(request_id, 100))
+        Raises NotAnAnswer for blocks that could not be kept or sent back.
+        """
+        if self._stop:
+            content = tuple(self._finished())
+            self.whole = Reply(content, self._stop, self.usage(), self._model, _word(self.request_id, 100))
 
     def usage(self) -> Usage:
         """The tokens that were counted. Of an answer that broke off, the output is an estimate of what came in."""
@@ -120,7 +123,7 @@ class Answer:
         output = _count(told.get("output_tokens"))
         return Usage(
             input=_count(told.get("input_tokens")),
-            output=output if self.is_whole else max(output, -(-self._received // CHARS_PER_TOKEN)),
+            output=output if self._stop else max(output, -(-self._received // CHARS_PER_TOKEN)),
             cache_read=_count(told.get("cache_read_input_tokens")),
             cache_write_5m=max(0, in_all - for_1h),
             cache_write_1h=for_1h,

@@ -39,9 +39,8 @@ MOST_ANSWER_BYTES = 8 * 1024 * 1024
 CONNECT_TIMEOUT_S = 5.0
 PROBE_TIMEOUT_S = 15.0
 
-_FAREWELL_S = (
-    1.0  # how long the end of a connection is waited for after the end of the answer, to use it again
-)
+_FAREWELL_S = 1.0
+"""How long the end of a response is waited for after the end of the answer, so that its connection is used again."""
 
 
 class Door(Protocol):
@@ -94,13 +93,16 @@ class AnthropicDoor:
         content = json.dumps(
             {**body, "stream": True}, ensure_ascii=False, allow_nan=False, separators=(",", ":")
         )
-        self._open()
         answer = Answer()
         try:
+            self._open()
             async with asyncio.timeout(timeout_s):
-                return await self._ask(content.encode("utf-8", "replace"), body, answer, timeout_s)
+                await self._ask(content.encode("utf-8", "replace"), body, answer, timeout_s)
+            failure = broken_off(answer)
         except _expected() as error:
             failure = self._failure(error, answer)
+        if answer.whole is not None:  # whatever happened after its end
+            return answer.whole
         raise failure  # outside of `except`: what the client knew of the request, the key included, stays behind
 
     async def probe(self, model: str) -> str | None:
@@ -108,10 +110,10 @@ class AnthropicDoor:
 
         It counts the tokens of a word. A gateway that can't count them is taken to be well.
         """
-        self._open()
         body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
         failure: ModelFailure
         try:
+            self._open()
             async with asyncio.timeout(PROBE_TIMEOUT_S):
                 counted = await self._client.post(
                     "/v1/messages/count_tokens",
@@ -134,7 +136,7 @@ class AnthropicDoor:
         if client is not None:
             await client.close()
 
-    async def _ask(self, content: bytes, body: Mapping[str, Any], answer: Answer, timeout_s: float) -> Reply:
+    async def _ask(self, content: bytes, body: Mapping[str, Any], answer: Answer, timeout_s: float) -> None:
         from anthropic import AsyncStream
 
         stream = await self._client.post(
@@ -146,13 +148,12 @@ class AnthropicDoor:
             stream_cls=AsyncStream[object],
         )
         response = stream.response
+        answer.request_id = response.headers.get("request-id", "")
         try:
             await _read(response, answer)
+            answer.end()
         finally:
             await response.aclose()
-        if not answer.is_whole:
-            raise broken_off(answer)
-        return answer.reply(response.headers.get("request-id", ""))
 
     def _options(self, body: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         from anthropic import Timeout
@@ -331,7 +332,7 @@ def _expected() -> tuple[type[Exception], ...]:
     """All that may come of an attempt and is no mistake of ours."""
     import anthropic
 
-    return (ModelFailure, TimeoutError, anthropic.AnthropicError, *_broken())
+    return (ModelFailure, OSError, anthropic.AnthropicError, *_broken())  # a timeout is an OSError
 
 
 def _lacks_route(error: Exception) -> bool:

@@ -19,6 +19,7 @@ from agent.models import UNREADABLE, AnthropicDoor, ModelFailure
 from domain.inference import Reply, Usage
 from tests.standins.messages_api import StandIn, stand_in
 from tests.standins.steps import Step, call, refuse, say
+from tests.standins.wire import events
 
 ROOT = Path(__file__).parents[3]
 KEY = "sk-ant-planted-0123456789abcdef"
@@ -331,6 +332,14 @@ async def test_a_refusal_says_why_in_one_line() -> None:
     assert len(failure.message) < 400
 
 
+async def test_a_refused_key_is_not_explained_in_the_words_of_the_provider() -> None:
+    """Some show a part of the key in them."""
+    failure = await failure_of(refuse(401, "authentication_error", f"wrong key …{KEY[-6:]}"))
+
+    assert failure.message.startswith("the key for models was refused; check ANTHROPIC_API_KEY")
+    assert failure.message.endswith("(401)")
+
+
 @pytest.mark.parametrize("status", [401, 404, 500])
 async def test_an_error_in_html_is_a_failure_like_any_other(status: int) -> None:
     """Proxies and gateways answer with pages."""
@@ -363,6 +372,34 @@ async def test_an_error_with_a_good_status_is_an_error() -> None:
     failure = await failure_of(say("HOLD", fault="error_json"))
 
     assert (failure.kind, failure.is_transient, failure.is_billed) == ("overloaded", True, False)
+
+
+async def test_an_answer_that_is_whole_is_not_lost_to_what_comes_after() -> None:
+    """A connection that stays open after the end of the answer, past the deadline, takes nothing away."""
+
+    async def linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        message = {"id": "m", "type": "message", "model": MODEL, "usage": {}, "stop_reason": "end_turn"}
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+        writer.writelines(events({**message, "content": [{"type": "text", "text": "HOLD"}]}, say("")))
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(linger, "127.0.0.1", 0)
+    async with server:
+        door = AnthropicDoor(KEY, base_url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        reply = await door.send(BODY, 0.3)
+        await door.close()
+
+    assert (reply.stop, reply.content[0]["text"]) == ("end_turn", "HOLD")
+
+
+async def test_the_connection_of_an_answer_that_failed_is_closed() -> None:
+    """It is not used again, whatever else might come through it."""
+    async with stand_in([say("HOLD", fault="error")]) as api, door_to(api) as door:
+        with pytest.raises(ModelFailure):
+            await door.send(BODY, LONG_S)
+        assert door._client._client._transport._pool.connections == []
 
 
 @pytest.mark.parametrize("fault", ["cut", "eof"])
@@ -402,7 +439,7 @@ async def test_an_error_page_without_an_end_is_not_read_to_its_end() -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [say("HOLD", latency_ms=60_000), say("HOLD", fault="hang"), say("HOLD", piece_bytes=1, piece_ms=500)],
+    [say("HOLD", latency_ms=60_000), say("HOLD", fault="hang"), say("HOLD", piece_bytes=1, piece_ms=20)],
 )
 async def test_an_answer_that_takes_too_long_is_given_up(step: Step) -> None:
     """The deadline is one for the whole attempt, however much drips in; it may be billed."""

@@ -63,9 +63,11 @@ events = st.one_of(
 def reply_to(*told: dict[str, Any]) -> Reply:
     """What a stream of events comes to."""
     answer = Answer()
-    for event in told:
+    for event in (*told, {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}):
         answer.take(event)
-    return answer.reply("")
+    answer.end()
+    assert answer.whole is not None
+    return answer.whole
 
 
 def begin(block: dict[str, Any]) -> dict[str, Any]:
