@@ -37,11 +37,20 @@ KEY_FORM = 1
 
 Body = Mapping[str, Any]
 
+_TOMORROW = "raise AGENTIC_INFERENCE_USD_PER{}_DAY, or wait for the next day (UTC)"
+
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Stop(Exception):
-    """Nothing more can be decided until a person does something about it. One line that says what."""
+    """Nothing more can be decided until a person does something about it. One line that says what.
+
+    `is_final`: there is nothing by which the same run could go on.
+    """
+
+    def __init__(self, message: str, *, is_final: bool = False) -> None:
+        self.is_final = is_final
+        super().__init__(message)
 
 
 class NotRecorded(Stop):
@@ -49,10 +58,14 @@ class NotRecorded(Stop):
 
 
 class Patience:
-    """The seconds that a tick may still spend on calls and pauses. Waiting for a turn is not counted."""
+    """The seconds that a tick may still spend on calls and pauses. Waiting for a turn is not counted.
+
+    `lost_usd` is what the tick has paid beside what its calls are recorded to have cost.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.left_s = seconds
+        self.lost_usd = ZERO
 
     def spend(self, seconds: float) -> None:
         """Take away what was spent."""
@@ -76,8 +89,8 @@ class Allowance(msgspec.Struct, frozen=True):
         """The budgets that a call made now has to fit in."""
         day = iso(now_ms)[:10]
         days = [
-            Budget(f"day:{day}", self.per_user_day_usd, "your day"),
-            Budget(f"all:{day}", self.per_day_usd, "the day, of all people together"),
+            Budget(f"day:{day}", self.per_user_day_usd, "your day", _TOMORROW.format("_USER")),
+            Budget(f"all:{day}", self.per_day_usd, "the day, of all people together", _TOMORROW.format("")),
         ]
         return days if self.run is None else [self.run, *days]
 
@@ -137,60 +150,75 @@ class Asker:
         if self._open_door is None:
             raise Stop(self._missing)
         record = CallRecord(key, parts, body["model"], Failure("", ""), None, self._sample)
-        price = self._price_at(self._clock.now_ms())
-        worst = None if price is None else worst_case_usd(price, len(content), body["max_tokens"])
-        if worst is not None and (refused := self._too_dear(worst, tick_usd)):
-            return key, await self._keep([], ZERO, ZERO, replace(record, outcome=refused, cost_usd=ZERO))
-        return key, await self._insist(body, record, worst, patience)
+        return key, await self._insist(body, record, len(content), patience, tick_usd)
 
     async def _insist(
-        self, body: Body, record: CallRecord, worst: Decimal | None, patience: Patience
+        self, body: Body, record: CallRecord, size: int, patience: Patience, tick_usd: Decimal
     ) -> Recorded:
         """Ask until there is an outcome: an answer, or a failure that is not worth another attempt."""
         lost = ZERO
         for attempt in range(MOST_ATTEMPTS):
             async with self._gate.passed():
-                made = await self._attempt(body, worst, patience)
+                made = await self._attempt(body, size, patience, tick_usd + patience.lost_usd, lost)
                 pause_s = self._pause(record.key, made.failure, attempt, patience)
                 is_final = pause_s is None and not made.is_fatal
                 total = None if made.cost_usd is None else made.cost_usd + lost
                 kept = replace(record, outcome=made.outcome, cost_usd=total, latency_ms=made.latency_ms)
-                found = await self._keep(made.budgets, worst or ZERO, made.cost_usd or ZERO, kept, is_final)
+                found = await self._keep(made, kept, is_final)
             if made.is_fatal:
                 assert made.failure is not None
                 raise Stop(made.failure.message)
             if pause_s is None:
+                patience.lost_usd += max(ZERO, (total or ZERO) - (found.cost_usd or ZERO))
                 return found
             lost += made.cost_usd or ZERO
             patience.spend(pause_s)
             await self._sleep(pause_s)
         raise AssertionError("the last attempt is final")
 
-    async def _attempt(self, body: Body, worst: Decimal | None, patience: Patience) -> "_Attempt":
-        """Reserve the worst case, send the request once, and say what came of it and what it cost."""
+    async def _attempt(
+        self, body: Body, size: int, patience: Patience, tick_usd: Decimal, lost: Decimal
+    ) -> "_Attempt":
+        """Reserve the worst case, send the request once, and say what came of it and what it cost.
+
+        `lost` is what earlier attempts cost. One that the tick can't afford in time or money is not made.
+        """
         assert self._open_door is not None
-        budgets = [] if worst is None else self._allowance.budgets(self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        price = self._price_at(now_ms)
+        worst = None if price is None else worst_case_usd(price, size, body["max_tokens"])
+        if refused := self._too_much(worst, patience, tick_usd, lost):
+            return _Attempt(refused, None, ZERO, ZERO, [], 0)
+        budgets = [] if worst is None else self._allowance.budgets(now_ms)
         await self._reserve(budgets, worst or ZERO)
         began, failure = self._now(), None
         outcome: Outcome
         try:
-            timeout_s = max(0.001, min(self._timeout_s, patience.left_s))
-            outcome = await self._open_door().send(body, timeout_s)
+            outcome = await self._open_door().send(body, min(self._timeout_s, patience.left_s))
         except ModelFailure as error:
             failure, outcome = error, Failure(error.kind, error.message)
         took_s = self._now() - began
         patience.spend(took_s)
-        cost = self._cost(outcome, failure, worst)
-        return _Attempt(outcome, failure, cost, budgets, round(took_s * 1000))
+        cost = _cost(outcome, failure, price, worst)
+        return _Attempt(outcome, failure, cost, worst or ZERO, budgets, round(took_s * 1000))
 
-    def _too_dear(self, worst: Decimal, tick_usd: Decimal) -> Failure | None:
-        """The failure of a call that would pass what one call, or its tick, may cost."""
+    def _too_much(
+        self, worst: Decimal | None, patience: Patience, tick_usd: Decimal, lost: Decimal
+    ) -> Failure | None:
+        """The failure of an attempt for which there is no time, or that would pass what its call or tick may cost."""
+        if patience.left_s <= 0:
+            return Failure("deadline", "the time of the tick is up")
+        if worst is None:
+            return None
         allowed = self._allowance
-        if worst > allowed.per_call_usd:
+        spent = (
+            f"{plain(lost)} USD are lost to attempts without an answer, and the next" if lost else "the call"
+        )
+        if lost + worst > allowed.per_call_usd:
             limit = plain(allowed.per_call_usd)
-            return Failure("call_budget", f"the call could cost {plain(worst)} USD; one may cost {limit}")
-        if tick_usd + worst > allowed.per_tick_usd:
-            spent, limit = plain(tick_usd), plain(allowed.per_tick_usd)
+            return Failure("call_budget", f"{spent} could cost {plain(worst)} USD; one call may cost {limit}")
+        if tick_usd + lost + worst > allowed.per_tick_usd:
+            spent, limit = plain(tick_usd + lost), plain(allowed.per_tick_usd)
             message = f"the tick has cost {spent} USD and the next call could cost {plain(worst)}; one may cost {limit}"
             return Failure("tick_budget", message)
         return None
@@ -200,30 +228,17 @@ class Asker:
             try:
                 await self._ledger.reserve(budgets, worst)
             except BudgetReached as reached:
-                raise Stop(str(reached)) from reached
+                is_final = reached.budget == self._allowance.run
+                raise Stop(str(reached), is_final=is_final) from reached
 
-    async def _keep(
-        self,
-        budgets: list[Budget],
-        worst: Decimal,
-        cost: Decimal,
-        record: CallRecord,
-        is_final: bool = True,
-    ) -> Recorded:
+    async def _keep(self, made: "_Attempt", record: CallRecord, is_final: bool) -> Recorded:
         """Settle, and keep the call where calls are kept; gives what to go on from, which may be an earlier answer."""
         kept = record if is_final and self._mode == "record" else None
         found = None
-        if budgets or kept is not None:
-            found = await self._ledger.settle(budgets, worst, cost, kept)
+        if made.budgets or kept is not None:
+            cost = made.cost_usd or ZERO
+            found = await self._ledger.settle(made.budgets, made.worst_usd, cost, kept)
         return found or Recorded(record.outcome, record.cost_usd)
-
-    def _cost(self, outcome: Outcome, failure: ModelFailure | None, worst: Decimal | None) -> Decimal | None:
-        """What an attempt cost; its worst case where that can't be told, nothing where it was turned away."""
-        if failure is not None:
-            return worst if failure.is_billed else ZERO
-        price = self._price_at(self._clock.now_ms())
-        assert not isinstance(outcome, Failure)
-        return None if price is None else cost_usd(price, outcome.usage)
 
     def _pause(
         self, key: str, failure: ModelFailure | None, attempt: int, patience: Patience
@@ -254,11 +269,12 @@ class Asker:
 
 
 class _Attempt(NamedTuple):
-    """One attempt: what came of it, what it cost in the budgets it was reserved in, how long it took."""
+    """One attempt: what came of it, what it cost in the budgets its worst case was reserved in, how long it took."""
 
     outcome: Outcome
     failure: ModelFailure | None
     cost_usd: Decimal | None
+    worst_usd: Decimal
     budgets: list[Budget]
     latency_ms: int
 
@@ -266,6 +282,16 @@ class _Attempt(NamedTuple):
     def is_fatal(self) -> bool:
         """Whether there is no use in asking anything more."""
         return self.failure is not None and self.failure.is_fatal
+
+
+def _cost(
+    outcome: Outcome, failure: ModelFailure | None, price: Price | None, worst: Decimal | None
+) -> Decimal | None:
+    """What an attempt cost; its worst case where that can't be told, nothing where it was turned away."""
+    if failure is not None:
+        return worst if failure.is_billed else ZERO
+    assert not isinstance(outcome, Failure)
+    return None if price is None else cost_usd(price, outcome.usage)
 
 
 def _backed_off(key: str, attempt: int) -> float:

@@ -19,6 +19,9 @@ ANTHROPIC = "anthropic"
 """The provider whose API, or a gateway that speaks it, is known here."""
 
 
+_MORE = "run it again with a larger max_inference_usd_per_run; what is recorded is not asked again"
+
+
 class Provider(msgspec.Struct, frozen=True):
     """One for a process. `route` names where requests go; `missing` says what to set where there is no door."""
 
@@ -54,4 +57,4 @@ class Provider(msgspec.Struct, frozen=True):
 
 def run_budget(run_id: Any, limit_usd: Decimal) -> Budget:
     """The budget of one simulation."""
-    return Budget(f"run:{run_id}", limit_usd, "the run")
+    return Budget(f"run:{run_id}", limit_usd, "the run", _MORE)

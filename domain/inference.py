@@ -117,11 +117,15 @@ class Memo(msgspec.Struct, frozen=True):
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """A sum of money that is never passed. `scope` names what it is for, `what` says it to people: "the run"."""
+    """A sum of money that is never passed. `scope` names what it is for, `what` says it to people: "the run".
+
+    `remedy` says what a person can do once it is reached.
+    """
 
     scope: str
     limit_usd: Decimal
     what: str
+    remedy: str = ""
 
 
 class BudgetReached(Exception):
@@ -133,6 +137,7 @@ class BudgetReached(Exception):
         super().__init__(
             f"the budget of {budget.what} is {plain(budget.limit_usd)} USD: {plain(spent_usd)} are spent, "
             f"and the next call could cost {plain(worst_usd)}"
+            + (f"; {budget.remedy}" if budget.remedy else "")
         )
 
 

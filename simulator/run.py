@@ -90,7 +90,8 @@ async def execute(
             raise
         except Stop as error:
             await _stop(database, row, worker, "interrupted", str(error))
-            raise SimulationError(f"{error}; run {run_id} can be resumed") from error
+            more = "" if error.is_final else f"; run {run_id} can be resumed"
+            raise SimulationError(f"{error}{more}") from error
         except BaseException as error:
             await asyncio.shield(_stop(database, row, worker, *_how_it_ended(error)))
             raise
