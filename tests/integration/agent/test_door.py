@@ -214,6 +214,23 @@ async def test_a_request_carries_the_body_the_key_and_the_version_and_nothing_el
     }
 
 
+async def test_a_proxy_of_the_environment_is_used_for_hosts_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where a network lets nobody out but through a proxy, models can be asked all the same."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with stand_in([say("through the proxy")]) as api:
+        monkeypatch.setenv("HTTP_PROXY", api.url)
+        monkeypatch.setenv("http_proxy", api.url)
+        door = AnthropicDoor(KEY, base_url="http://models.invalid/gw")
+        reply = await door.send(BODY, LONG_S)
+        await door.close()
+
+    assert reply.content[0]["text"] == "through the proxy"
+    assert api.requests[0].headers["host"] == "models.invalid"
+
+
 async def test_a_gateway_may_have_its_own_path_header_and_version() -> None:
     """The path of the base URL stays before /v1, and a slash at its end changes nothing."""
     async with stand_in() as api:
