@@ -7,6 +7,7 @@ which order, is `PLAN`; clock and account never are. Each section says how much 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_UP, Decimal
+from functools import lru_cache
 from itertools import accumulate
 
 import msgspec
@@ -28,6 +29,7 @@ BYTES_A_TOKEN = 3
 MOST_RATES = 24
 MOST_ORDERS = 60
 MOST_MEMO, MOST_TITLE, MOST_SNIPPET = 400, 300, 500
+MOST_READ = 4_000  # characters of a text, cleaned or not, that are looked at
 SHORTEST_LINE = 30  # bytes of a bar; no more bars are written out than could fit
 
 MOST_FLOOR = 50  # bars of each symbol that older decisions and older news give way to
@@ -136,8 +138,8 @@ class _News(_Section):
     """News: titles, and with the newest `snippets` of them the beginning of the story."""
 
     def __init__(self, title: str, rows: Sequence[NewsRow], symbols: Sequence[str]) -> None:
-        whole = [_story(row, symbols, MOST_SNIPPET) for row in reversed(rows)]
-        short = [_story(row, symbols, 0) for row in reversed(rows)]
+        whole = [_story(row, symbols, is_whole=True) for row in reversed(rows)]
+        short = [_story(row, symbols, is_whole=False) for row in reversed(rows)]
         self._whole = whole
         more = (_bytes(long) - _bytes(brief) for long, brief in zip(whole, short, strict=True))
         self.more = list(accumulate(reversed(list(more)), initial=0))
@@ -340,13 +342,19 @@ def _rates(tick: Tick, symbol: str) -> list[str]:
     return [f"{minute(ts)},{plain(exact(rate))}" for ts, rate in tick.past.funding(symbol, MOST_RATES)]
 
 
-def _story(row: NewsRow, symbols: Sequence[str], most_snippet: int) -> str:
-    about = [symbol for symbol in symbols if symbol in row.symbols]
-    snippet = clean(row.body or "", most_snippet) if most_snippet else ""
+def _story(row: NewsRow, symbols: Sequence[str], *, is_whole: bool) -> str:
+    about = tuple(symbol for symbol in symbols if symbol in row.symbols)
+    body = (row.body or "")[:MOST_READ] if is_whole else ""
+    quotation = _quotation(row.source[:MOST_READ], row.title[:MOST_READ], body, about)
+    return f"{minute(row.published_at)} {quotation}"
+
+
+@lru_cache(maxsize=1_024)
+def _quotation(source: str, title: str, body: str, symbols: tuple[str, ...]) -> str:
+    """A story, quoted. It is kept, because it is shown at tick after tick until newer ones take its place."""
+    snippet = clean(body, MOST_SNIPPET)
     more = {"begins": snippet} if snippet else {}
-    return f"{minute(row.published_at)} " + quoted(
-        row.source, symbols=about, title=clean(row.title, MOST_TITLE), **more
-    )
+    return quoted(source, symbols=symbols, title=clean(title, MOST_TITLE), **more)
 
 
 def _shown(value: Decimal | None) -> str:

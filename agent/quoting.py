@@ -9,7 +9,6 @@ its bug fixes: what a model is shown must be the same to the byte wherever a run
 
 import re
 import unicodedata
-from functools import lru_cache
 from html import unescape
 
 import msgspec
@@ -38,12 +37,7 @@ def clean(text: str, most: int) -> str:
     Entities are decoded, scripts and styles dropped, blanks folded; what is cut ends in "…". Of a very long text only
     the beginning is read. Never raises, and cleaning twice changes nothing.
     """
-    return _cleaned(text[: 4 * most + 2_000], most)
-
-
-@lru_cache(maxsize=4_096)
-def _cleaned(text: str, most: int) -> str:
-    """As `clean`. What stays in the news for weeks is shown at tick after tick."""
+    text = text[: 4 * most + 2_000]
     for _ in range(_ROUNDS):
         cleaned = _cut(_folded(_without_markup(text)), most)
         if cleaned == text:
