@@ -37,7 +37,7 @@ from tests.unit.engine.auditor import Auditor
 from tests.unit.engine.samples import House
 
 KEY = "sk-ant-planted-0123456789"
-NOW = parse_ts("2026-03-01")
+NOW = parse_ts("2026-06-01")
 HOURS = 100
 PX = 100.0
 
@@ -100,8 +100,8 @@ class MemoryLedger:
     async def find_tool(self, key: str) -> ToolUse | None:
         return self.tools.get(key)
 
-    async def keep_tool(self, key: str, use: ToolUse) -> None:
-        self.tools[key] = use
+    async def keep_tool(self, key: str, use: ToolUse) -> ToolUse:
+        return self.tools.setdefault(key, use)
 
     def _add(self, budgets: Sequence[Budget], usd: Decimal) -> None:
         for budget in budgets:
