@@ -1,9 +1,14 @@
 """The news of a run: part of its data exactly where its Skill reads news, and named by a digest of every word."""
 
+import json
+import re
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from control import runs
 from db.connection import Connection
 from db.made_up import SYNTHETIC
 from db.news import NewsRow, copy_in_news
@@ -14,9 +19,15 @@ from simulator.data import MarketData, load_market
 from simulator.spec import RunSpec
 from skills import skill_md
 from tests.integration.simulator.samples import T0, keep_market, skill_text
+from tests.integration.simulator.thinking import PERIOD, TICKS, ask, thinker
+from tests.standins.brains import turns
+from tests.standins.messages_api import stand_in
+from tests.standins.provider import provider
+from tests.standins.steps import Step, call, say
 
 SPEC = RunSpec(from_ts=T0 + 40 * HOUR_MS, to_ts=T0 + 60 * HOUR_MS)
 SHOWN = {"market": "{symbols: [BTC], interval: 1h, bars: 20, news: 5}"}
+TITLES = re.compile(r'"title":"(.*?)"')
 SEARCHED = {"tools": "[get_bars, get_portfolio, search_news, propose_order]"}
 
 
@@ -101,3 +112,33 @@ async def test_a_run_without_news_to_read_warns(market: None, database: Database
     assert warning.startswith(
         "The Skill reads news, and none of BTC, nor general news, became known in the run"
     )
+
+
+def looking_for_news(body: Mapping[str, Any], number: int) -> Step:
+    """A mind that searches once in a tick, and holds."""
+    return call("search_news", {"query": "story", "limit": 20}) if turns(body) == 0 else say("Held.")
+
+
+async def test_a_model_is_shown_the_news_of_its_tick(market: None, database: Database, owner: UUID) -> None:
+    """In its context and as the answer of its search: all that was known by then and nothing else, at every tick."""
+    async with database.as_worker() as connection:
+        await copy_in_news(connection, [story(n, PERIOD["from_ts"] + n * HOUR_MS, "BTC") for n in range(60)])
+    text = thinker(
+        market="{symbols: [BTC], interval: 1h, bars: 5, news: 100}",
+        tools="[get_bars, search_news, propose_order]",
+    )
+    async with stand_in(looking_for_news) as api:
+        models = provider(api.url)
+        (run_id,) = await ask(database, owner, models, text)
+        await runs.carry_out(database, run_id, models)
+        bodies = [request.body for request in api.requests]
+
+    answered = [body for body in bodies if turns(body) == 1]
+    assert len(answered) == TICKS
+    for tick, body in enumerate(answered):
+        context, _, answer = (turn["content"][0] for turn in body["messages"])
+        known = {f"Story {n}" for n in range(4 * tick + 1)}
+        assert set(TITLES.findall(context["text"])) == known
+        found = json.loads(answer["content"])["news"]
+        assert {one["title"] for one in found} <= known
+        assert len(found) == min(20, len(known))
