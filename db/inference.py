@@ -79,7 +79,8 @@ select parts from (
 ) newest, lateral (
   select count(*) as equal from jsonb_each($3::jsonb) part where newest.parts -> part.key = part.value
 ) counted
-where equal > 0 order by equal desc, recorded_at desc limit 1
+where equal > 0
+order by equal desc, (select count(*) from jsonb_object_keys(newest.parts)), recorded_at desc limit 1
 """
 _RESERVE_SQL = """
 insert into inference_totals (user_id, scope, spent_usd)
@@ -103,7 +104,9 @@ insert into tool_results (user_id, key, body, came) values ($1, $2, $3, $4)
 on conflict (user_id, origin, key) do update set
   body = excluded.body, came = excluded.came, recorded_at = excluded.recorded_at
 where not tool_results.came and excluded.came
+returning true
 """
+_FIND_TOOL_SQL = "select body from tool_results where user_id = $1 and origin = $2 and key = $3"
 _CALLS_SQL = """
 select distinct on (key) route, key, sample, model, parts, outcome, cost_usd, latency_ms, recorded_at
 from model_calls where user_id = $1 and origin = $2 and key = any($3::text[])
@@ -206,18 +209,19 @@ class PostgresLedger:
     async def find_tool(self, key: str) -> ToolUse | None:
         """The recorded answer of a tool that lives outside."""
         async with self._database.as_worker() as connection:
-            body = await connection.fetchval(
-                "select body from tool_results where user_id = $1 and origin = $2 and key = $3",
-                self._user_id,
-                self._origin,
-                key,
-            )
+            body = await connection.fetchval(_FIND_TOOL_SQL, self._user_id, self._origin, key)
         return None if body is None else _decode_use(body)
 
-    async def keep_tool(self, key: str, use: ToolUse) -> None:
-        """Keep the answer of a tool that lives outside. The first one stays, unless it was that none came."""
+    async def keep_tool(self, key: str, use: ToolUse) -> ToolUse:
+        """Keep the answer of a tool that lives outside. The first one stays, unless it was that none came.
+
+        Gives what is kept now; `use` itself where that row was deleted at this very moment.
+        """
         async with self._database.as_worker() as connection:
-            await connection.execute(_KEEP_TOOL_SQL, self._user_id, key, _text(use), not use.problem)
+            if await connection.fetchval(_KEEP_TOOL_SQL, self._user_id, key, _text(use), not use.problem):
+                return use
+            body = await connection.fetchval(_FIND_TOOL_SQL, self._user_id, "", key)
+        return use if body is None else _decode_use(body)
 
     def _columns(self, call: CallRecord) -> tuple[object, ...]:
         return (

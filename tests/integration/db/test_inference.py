@@ -190,11 +190,12 @@ async def test_nobody_is_answered_with_what_another_asked(
 
 
 async def test_the_nearest_request_has_most_parts_in_common(database: Database, owner: UUID) -> None:
-    """Counted by name and content; among equals the newest; nothing where nothing is in common."""
+    """Counted by name and content; among equals the shortest, then the newest; nothing where nothing is in common."""
     ledger = ledger_of(database, owner)
     kept = [
         {"model": "m", "system": "s", "message 0": "x"},
         {"model": "m", "system": "t", "message 0": "y"},
+        {"model": "m", "system": "s", "message 0": "w"},
         {"model": "m", "system": "s", "message 0": "z", "message 1": "z"},
     ]
     for number, parts in enumerate(kept):
@@ -212,7 +213,7 @@ async def test_the_first_answer_of_a_tool_stays(database: Database, owner: UUID)
     never = ToolUse("weather", {"city": "\x00"}, "no answer \x00", True, "timeout")
     assert await ledger.find_tool("k") is None
     for kept, expected in ((never, never), (USE, USE), (ToolUse("weather", {}, "sun"), USE), (never, USE)):
-        await ledger.keep_tool("k", kept)
+        assert await ledger.keep_tool("k", kept) == expected
         assert msgspec.json.encode(await ledger.find_tool("k")) == msgspec.json.encode(expected)
     async with database.as_worker() as connection:
         assert await connection.execute("update tool_results set body = '{}'") == "UPDATE 0"
