@@ -178,7 +178,8 @@ def _read_input(block: dict[str, Any], number: int, written: str) -> None:
             given = None
     else:
         given = block.get("input")
-        written = "" if given is None else repr(given)[:MOST_UNREADABLE]
+        shown = repr(given) if _nests(given) < DEEPEST else "nested too deep"
+        written = "" if given is None else shown[:MOST_UNREADABLE]
     if isinstance(given, dict) and _nests(given) < DEEPEST:
         block["input"] = given
     else:

@@ -161,6 +161,20 @@ def test_an_input_that_is_no_object_is_kept_aside(given_input: Any) -> None:
     assert block[UNREADABLE] == repr(given_input)
 
 
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a":', "}")])
+def test_an_input_that_nests_without_an_end_is_kept_aside(opened: str, closed: str) -> None:
+    """However deep the reader of JSON itself still goes."""
+    block = '{"type": "tool_use", "input": %s}'
+    for depth in range(100, 1_000, 5):
+        nested = block % f"{opened * depth}1{closed * depth}"
+        with suppress(NotAnAnswer):
+            event = read_event(
+                b'{"type": "content_block_start", "index": 0, "content_block": %s}' % nested.encode()
+            )
+            (kept,) = reply_to(event).content
+            assert (kept["input"], kept[UNREADABLE]) == ({}, "nested too deep")
+
+
 def test_citations_are_kept_with_their_text() -> None:
     """They are a part of the block."""
     reply = reply_to(
