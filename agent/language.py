@@ -122,7 +122,7 @@ class _Talk:
         uses = [await self._use(block) for block in wanted]
         problem = "" if uses or had_used else _problem_of(reply)
         self._note(key, reply, cost, uses, problem)
-        if not uses and not problem and reply.stop != "pause_turn":
+        if not uses and not problem:
             return True
         self._malformed += bool(problem or any(use.problem for use in uses))
         if self._malformed > MOST_MALFORMED:
