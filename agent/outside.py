@@ -105,9 +105,9 @@ class Outside:
             )
         use = await _ask(self._servers, pin, arguments, self._pins.values())
         if self._ledger is not None and self._mode == "record":
+            use = await self._ledger.keep_tool(key, use)  # or the answer that another run kept meanwhile
             if use.problem:
                 self._missed[key] = use
-            await self._ledger.keep_tool(key, use)
         return use
 
 

@@ -184,5 +184,5 @@ class Ledger(Protocol):
     async def find_tool(self, key: str) -> ToolUse | None:
         """The recorded answer of a tool that lives outside."""
 
-    async def keep_tool(self, key: str, use: ToolUse) -> None:
-        """Keep the answer of a tool that lives outside."""
+    async def keep_tool(self, key: str, use: ToolUse) -> ToolUse:
+        """Keep the answer of a tool that lives outside. Gives what is kept now: another run's, where that was first."""

@@ -1,5 +1,6 @@
 """The MCP tools of a Skill in a run: what is shown, what is asked, what is recorded and what a replay has of it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from agent.outside import Mode, NotApproved, NotForSimulations, Outside, ToolsCh
 from config.mcp import McpServer
 from db.inference import PostgresLedger
 from db.pool import Database
-from domain.inference import Ledger
+from domain.inference import Ledger, ToolUse
 from domain.time import HOUR_MS, parse_ts
 from domain.tools import PinnedTool
 from tests.integration.agent.mcp_samples import program
@@ -174,6 +175,44 @@ async def test_a_recorded_answer_is_used_again_and_replayed_without_a_server(
     for arguments, ts in (({"name": "Bob"}, NOON), ({"name": "Ada"}, NOON + 1), ({"name": "live"}, NOON)):
         with pytest.raises(NotRecorded, match=r"an answer of desk\.greet .* is not recorded"):
             await replay.call("desk__greet", arguments, ts)
+
+
+class _AtOnce(PostgresLedger):
+    """A record in which two look at once, so that neither finds what the other is about to keep."""
+
+    def __init__(self, database: Database, owner: UUID) -> None:
+        super().__init__(database, owner, route="r")
+        self._both = asyncio.Barrier(2)
+
+    async def find_tool(self, key: str) -> ToolUse | None:
+        found = await super().find_tool(key)
+        await self._both.wait()
+        return found
+
+
+async def test_two_runs_that_ask_at_once_go_on_from_one_answer(
+    desk: McpServers, database: Database, owner: UUID, tmp_path: Path
+) -> None:
+    """A server that tells each of them something else is recorded once, and both runs can be replayed."""
+    (tmp_path / "other").write_text(json.dumps({"known_at": "2025-01-01T00:00:00Z", "text": "another story"}))
+    other = McpServers(
+        {"desk": program(env={"STANDIN_TABLE": str(tmp_path / "other")}, as_of="as_of", timeout_s=1)}
+    )
+    ledger, pinned = _AtOnce(database, owner), await pins(desk, "stories")
+    try:
+        await other.offered("desk")
+        one, two = await asyncio.gather(
+            *(
+                outside(pinned, servers, ledger, "record").call("desk__stories", {"limit": 1}, NOON)
+                for servers in (desk, other)
+            )
+        )
+    finally:
+        await other.close()
+
+    assert one == two
+    kept = PostgresLedger(database, owner, route="r")
+    assert await outside(pinned, None, kept, "replay").call("desk__stories", {"limit": 1}, NOON) == one
 
 
 async def test_a_recorded_answer_belongs_to_its_definition(desk: McpServers, ledger: PostgresLedger) -> None:
