@@ -11,6 +11,8 @@ ONE = Decimal(1)
 BPS = Decimal("0.0001")
 PERCENT = Decimal("0.01")
 USD_QUANTUM = Decimal("0.000001")
+LONGEST_WRITTEN_OUT = 30
+"""How many places before or behind the point are written out at most: 1e999999999 would fill all memory."""
 
 
 def truncate_usd(amount: Decimal) -> Decimal:
@@ -27,11 +29,22 @@ def exact(value: float) -> Decimal:
 
 
 def plain(amount: Decimal) -> str:
-    """Write an amount without exponent and without trailing zeros, so that equal amounts have equal text."""
+    """Write an amount without exponent and without trailing zeros, so that equal amounts have equal text.
+
+    What nobody would write out keeps its exponent: a number of a model's may be of any size.
+    """
+    if not amount:
+        return "0"
+    if abs(amount.adjusted()) > LONGEST_WRITTEN_OUT:
+        return _with_exponent(amount)
     text = f"{amount:f}"
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _with_exponent(amount: Decimal) -> str:
+    sign, digits, exponent = amount.as_tuple()
+    kept = len("".join(map(str, digits)).rstrip("0"))
+    return str(Decimal((sign, digits[:kept], int(exponent) + len(digits) - kept)))
 
 
 def canonical(amount: Decimal) -> Decimal:

@@ -6,7 +6,6 @@ import msgspec
 
 from domain.money import plain
 
-_LONGEST_WRITTEN_OUT = 30
 _LONGEST_TEXT = 200
 
 
@@ -41,7 +40,5 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 def _text(value: object) -> str:
-    """As people write it; a number that would fill pages written out keeps its exponent."""
-    if isinstance(value, Decimal) and abs(value.adjusted()) <= _LONGEST_WRITTEN_OUT:
-        value = plain(value)
-    return str(value)[:_LONGEST_TEXT]
+    """As people write it, in bounds."""
+    return (plain(value) if isinstance(value, Decimal) else str(value))[:_LONGEST_TEXT]

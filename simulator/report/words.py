@@ -5,7 +5,7 @@ Minus is U+2212, profit and loss carry their sign, zero carries none. Undefined 
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from domain.money import plain
+from domain.money import LONGEST_WRITTEN_OUT, plain
 from domain.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, to_datetime
 
 MINUS = "−"
@@ -71,7 +71,9 @@ def inference(cost: Decimal) -> str:
 
 
 def grouped(amount: Decimal) -> str:
-    """Write all digits there are, with thousands commas: 91473.3 → 91,473.3."""
+    """Write all digits there are, with thousands commas: 91473.3 → 91,473.3. What a model asks for may be no number."""
+    if not amount.is_finite() or abs(amount.adjusted()) > LONGEST_WRITTEN_OUT:
+        return plain(amount)
     whole, _, rest = plain(abs(amount)).partition(".")
     text = f"{int(whole):,}" + (f".{rest}" if rest else "")
     return MINUS + text if amount < 0 else text

@@ -77,3 +77,20 @@ def test_equal_amounts_have_equal_text(amount: Decimal, zeros: int) -> None:
 
     assert plain(longer) == plain(amount)
     assert Decimal(plain(amount)) == amount
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("1e999999999999", "1E+999999999999"),
+        ("-1.50e-999999999999", "-1.5E-999999999999"),
+        ("1" + "0" * 2_000, "1E+2000"),
+        ("0e999999999999", "0"),
+        ("0e-999999999999", "0"),
+        ("NaN", "NaN"),
+        ("-Infinity", "-Infinity"),
+    ],
+)
+def test_a_number_that_would_fill_the_memory_is_not_written_out(amount: str, text: str) -> None:
+    """Whoever may name a number may name this one: it keeps its exponent, and equal ones have equal text."""
+    assert plain(Decimal(amount)) == text
