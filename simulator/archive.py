@@ -14,6 +14,7 @@ from domain.bars import Floats, Ticks
 from domain.events import FundingPaid, Liquidated, OrderChanged
 from domain.inference import Inference
 from domain.journal import Entry, HaltChanged, HaltPhase, IntentRecorded
+from domain.money import plain
 from domain.orders import Fill, Order
 from domain.snapshots import DecisionSnapshot, TickOutcome
 from domain.time import iso, parse_interval
@@ -98,7 +99,7 @@ def record_of(
         to_ts=spec.to_ts,
         interval_ms=parse_interval(skill.market.interval),
         start_usd=spec.cash,
-        final_equity=final_equity,
+        final_equity=Decimal(plain(final_equity)),  # as it is when it is read back
         ts=np.concatenate(history.ts),
         equity=np.concatenate(history.equity),
         baselines=baselines,
