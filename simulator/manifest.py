@@ -50,6 +50,7 @@ def build_manifest(
             "data": market.description["series"],
             "data_digest": market.digest,
             "stood_in": market.stood_in,
+            **{part: market.description[part] for part in ("mask",) if part in market.description},
         }
     )
 
