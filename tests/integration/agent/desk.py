@@ -206,7 +206,7 @@ def allowance() -> Allowance:
     """Enough for what the tests ask, and no more."""
     usd = Decimal(1)
     run = Budget("run:test", 20 * usd, "the run")
-    return Allowance(usd, 2 * usd, 40 * usd, 80 * usd, run)
+    return Allowance(10 * usd, 15 * usd, 40 * usd, 80 * usd, run)
 
 
 def caps_but(skill: Skill, **changes: Any) -> Skill:

@@ -30,7 +30,7 @@ async def test_a_turn_that_calls_nothing_holds() -> None:
 
 
 async def test_the_model_is_told_what_the_engine_said() -> None:
-    """An approved order comes back with its number, a refused one with the cap, its limit and what it would have been."""
+    """An approved order comes back with its number, a refused one with its cap and what would have been."""
     orders = call(("propose_order", BUY), ("propose_order", {**BUY, "size": "100"}))
     async with desk([orders, say("Done.")]) as here:
         decision = await here.decide()
