@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from cli import sim_bundle
 from cli import sim_views as views
 from cli.boot import House, in_house
-from cli.files import read_skill, write_whole
+from cli.files import read_skill, see_that_it_can_be_written, write_whole
 from cli.output import AsJson, emit, progress, say
 from cli.values import instant, interval_name
 from control.errors import Refused
@@ -120,7 +120,7 @@ def run(
     """Run SKILL over history, and show what came of it."""
     from control.runs import RunRequest
 
-    _see_that_it_can_be_written(report)
+    see_that_it_can_be_written(report)
     request = RunRequest(
         from_ts,
         to_ts,
@@ -135,7 +135,7 @@ def run(
         cutoff_ts,
     )
     if only_estimate:
-        found = in_house(lambda home: _estimate(home, skill, request))
+        found = in_house(lambda home: _only_estimate(home, skill, request))
         emit(found, as_json, lambda _: views.estimated(found))
         return
     done = in_house(lambda home: _ask_and_run(home, skill, request, report, yes=yes))
@@ -149,7 +149,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with a run that was stopped, from where it was."""
-    _see_that_it_can_be_written(report)
+    see_that_it_can_be_written(report)
     _show(in_house(lambda home: _resume(home, run, report)), report, as_json)
 
 
@@ -250,12 +250,15 @@ def delete(run: Run, as_json: AsJson = False) -> None:
 
 
 class Done(NamedTuple):
-    """What a command carried out: a run, with those that were made beside it, and what their thinking cost now."""
+    """What a command carried out: a run, with those that were made beside it, and what was paid for their thinking.
+
+    That is None where a model without a price was asked.
+    """
 
     finished: "Finished"
     row: "RunRow"
     beside: "Beside | None"
-    spent_usd: Decimal
+    spent_usd: Decimal | None
 
 
 async def _version(home: House, skill: str) -> "VersionRow":
@@ -278,13 +281,16 @@ def _platform(home: House) -> "Caps":
     return platform_caps(home.settings.platform_caps, where="AGENTIC_PLATFORM_CAPS")
 
 
-async def _estimate(home: House, skill: str, request: "RunRequest") -> "Estimate":
+async def _estimate(home: House, version: "VersionRow", request: "RunRequest") -> "Estimate":
     from control import runs
     from control.estimate import estimate
 
-    version = await _version(home, skill)
     specs = await runs.specs_of(home.database, home.user_id, version, request, _platform(home), home.provider)
     return await estimate(home.database, home.user_id, version, specs, home.provider)
+
+
+async def _only_estimate(home: House, skill: str, request: "RunRequest") -> "Estimate":
+    return await _estimate(home, await _version(home, skill), request)
 
 
 async def _ask_and_run(
@@ -292,10 +298,9 @@ async def _ask_and_run(
 ) -> Done:
     from control import runs
 
-    found = await _estimate(home, skill, request)
-    if not yes:
-        _confirm(found, home.settings.confirm_above_usd)
     version = await _version(home, skill)
+    if not yes:
+        _confirm(await _estimate(home, version, request), home.settings.confirm_above_usd)
     run_ids = await runs.ask(home.database, home.user_id, version, request, _platform(home), home.provider)
     return await _carry_out(home, run_ids, report)
 
@@ -326,13 +331,16 @@ async def _carry_out(home: House, run_ids: "list[UUID]", report: Path | None) ->
         with progress("replaying", 1.0) as tell:
             finished = await runs.carry_out_all(home.database, run_ids, home.provider, tell)
     except CancelledError:
-        say(f"stopped; `agentic sim resume {named}` goes on from where it was")
+        others = ", and so do the others that `agentic sim list` shows" if len(run_ids) > 1 else ""
+        say(f"stopped; `agentic sim resume {named}` goes on from where it was{others}")
         raise
     row = await runs.load(home.database, home.user_id, run_ids[0])
     beside = await runs.beside(home.database, home.user_id, row.id)
     if report is not None:
         _write_report(finished[0], beside, row, report)
-    spent_usd = await runs.spent(home.database, home.user_id, run_ids)
+    asked = row.config["mode"] != "replay"
+    is_known = not asked or all(one.record.inference.cost_usd is not None for one in finished)
+    spent_usd = await runs.spent(home.database, home.user_id, run_ids) if is_known else None
     return Done(finished[0], row, beside, spent_usd)
 
 
@@ -348,13 +356,6 @@ def _write_report(finished: "Finished", beside: "Beside | None", row: "RunRow", 
             f"run {row.id} is done, but its report could not be written to {report}: {error.strerror}; "
             f"once there is room: agentic sim show {named} --report {report}"
         ) from error
-
-
-def _see_that_it_can_be_written(report: Path | None) -> None:
-    """Find out before a long run, rather than after it, that there is no place for its report."""
-    if report is not None and (report.is_dir() or not report.parent.is_dir()):
-        what = "is a folder" if report.is_dir() else f"can't be written: there is no folder {report.parent}"
-        raise typer.BadParameter(f"{report} {what}", param_hint="--report")
 
 
 def _show(done: Done, report: Path | None, as_json: bool) -> None:

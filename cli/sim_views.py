@@ -215,15 +215,15 @@ def estimated(found: "Estimate") -> str:
         else "guessed from the contexts of a few ticks"
     )
     cost = (
-        "unknown: the price of its model is not known"
+        "cost unknown: the price of its model is not known, so no budget in USD can hold it"
         if found.cost_usd is None
-        else figure(found.cost_usd, "usd")
+        else f"probably {figure(found.cost_usd, 'usd')} USD, at most {figure(found.most_usd, 'usd')}"
     )
     usage = found.usage
     return "\n".join(
         (
             f"{runs} of {found.ticks:,} ticks, {found.calls:.1f} calls a tick, {how}",
             f"{usage.prompt:,} tokens in, of them {usage.cache_read:,} from the cache; {usage.output:,} out, a tick",
-            f"probably {cost} USD, at most {figure(found.most_usd, 'usd')}",
+            cost,
         )
     )

@@ -38,8 +38,8 @@ BYTES_PER_TOKEN = 3
 class Estimate(msgspec.Struct, frozen=True):
     """What some runs of a version will take. `calls` and `usage` are those of one tick.
 
-    `cost_usd` is for all runs together, None where the model's price is not known; `most_usd` is what their budgets
-    allow at most. `is_measured` says that a tick was measured on a run of the same version.
+    `cost_usd` is for all runs together, `most_usd` what their budgets allow at most; both are None where the model's
+    price is not known. `is_measured` says that a tick was measured on a run of the same version.
     """
 
     runs: int
@@ -47,7 +47,7 @@ class Estimate(msgspec.Struct, frozen=True):
     calls: float
     usage: Usage
     cost_usd: Decimal | None
-    most_usd: Decimal
+    most_usd: Decimal | None
     is_measured: bool
 
 
@@ -70,7 +70,7 @@ async def estimate(
         calls=calls,
         usage=usage,
         cost_usd=None if price is None else cost_usd(price, usage) * ticks * len(specs),
-        most_usd=caps.max_inference_usd_per_run * len(specs),
+        most_usd=None if price is None else caps.max_inference_usd_per_run * len(specs),
         is_measured=found is not None,
     )
 

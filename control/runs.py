@@ -1,7 +1,7 @@
 """Simulations as a person works with them: ask for one, carry it out, look at it, stop it, go on, throw it away."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
@@ -118,7 +118,8 @@ async def carry_out_all(
 ) -> list[Finished]:
     """Carry several runs to their ends side by side; they share the model's limits in turn.
 
-    One that fails stops none of the others. When all have ended, raises the Invalid of the first that failed.
+    One that fails stops none of the others. When all have ended, raises Invalid for the first that failed, naming the
+    others.
     """
     shares = dict.fromkeys(run_ids, 0.0)
     turns = asyncio.Semaphore(MOST_AT_ONCE)
@@ -132,10 +133,23 @@ async def carry_out_all(
             return await carry_out(database, run_id, provider, lambda done, total: tell(run_id, done / total))
 
     ended = await asyncio.gather(*map(one, run_ids), return_exceptions=True)
-    for end in ended:
-        if isinstance(end, BaseException):
-            raise end
+    failed = {
+        run_id: end for run_id, end in zip(run_ids, ended, strict=True) if isinstance(end, BaseException)
+    }
+    for end in sorted(
+        failed.values(), key=lambda end: isinstance(end, Invalid)
+    ):  # a fault of the program first
+        raise _with_the_others(end, failed, len(run_ids)) if isinstance(end, Invalid) else end
     return [end for end in ended if not isinstance(end, BaseException)]
+
+
+def _with_the_others(first: Invalid, failed: Mapping[UUID, BaseException], of: int) -> Invalid:
+    """What the first run that failed says, and what became of those beside it."""
+    if of == 1:
+        return first
+    _, *others = failed
+    more = f"; stopped too: {', '.join(map(str, others))}" if others else ""
+    return Invalid(f"{first}; of {of} runs, {of - len(failed)} are done{more}")
 
 
 async def spent(database: Database, user_id: UUID, run_ids: Sequence[UUID]) -> Decimal:
