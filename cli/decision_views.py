@@ -97,7 +97,7 @@ def _story(run_id: UUID, decision: DecisionSnapshot) -> Iterator[str]:
         yield printable(f"  {answer_in_words(action, verdict)}")
         yield from _reasons(action.why, verdict.note)
     if decision.note:
-        yield "\nHow it ended:"
+        yield printable(f"\nHow it ended ({decision.ended}):" if decision.ended else "\nHow it ended:")
         yield quoted(decision.note)
     if decision.calls:
         total = thinking_of(decision)

@@ -170,6 +170,20 @@ async def test_what_others_wrote_can_neither_act_on_the_terminal_nor_pass_for_ou
     assert len(listed.splitlines()) == 2
 
 
+async def test_what_ended_a_tick_is_told_in_a_word_and_a_sentence(
+    agentic: Agentic, database: Database, owner: UUID, run_id: UUID
+) -> None:
+    """A limit that was reached, or what failed."""
+    failed = decision(5, outcome=TickOutcome.FAILED, ended="overloaded", note="the models are overloaded")
+    await keep(database, owner, run_id, [failed])
+
+    story = await asyncio.to_thread(told, agentic, str(run_id), "--tick", iso(T0 + 5 * HOUR_MS))
+    found = await asyncio.to_thread(document, agentic, str(run_id), "--tick", iso(T0 + 5 * HOUR_MS))
+
+    assert "\nHow it ended (overloaded):\n  │ the models are overloaded\n" in story
+    assert (found["outcome"], found["ended"]) == ("failed", "overloaded")
+
+
 async def test_as_json_it_is_one_document_with_actions_by_name(
     agentic: Agentic, database: Database, owner: UUID, run_id: UUID
 ) -> None:
