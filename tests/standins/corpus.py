@@ -8,7 +8,7 @@ from typing import Any
 from tests.standins.steps import Step, call, say
 
 ACTIONS = 200
-LONG = 1024 * 1024
+MEGABYTE = 1024 * 1024
 
 
 def order(**changes: Any) -> dict[str, Any]:
@@ -75,8 +75,8 @@ BAD_CALLS: dict[str, tuple[Step, str]] = {
     "a-price-that-is-an-object": (propose(order(limit_px={"px": 99})), "bad_arguments"),
     "a-symbol-that-is-a-number": (propose(order(symbol=1)), "bad_arguments"),
     "a-nul-in-the-reason": (propose(order(why="a \0 b")), "bad_arguments"),
-    "a-reason-of-a-megabyte": (propose(order(why="so " * (LONG // 3))), "too_large"),
-    "a-symbol-of-a-megabyte": (propose(order(symbol="B" * LONG)), "too_large"),
+    "a-reason-of-a-megabyte": (propose(order(why="so " * (MEGABYTE // 3))), "too_large"),
+    "a-symbol-of-a-hundred-thousand-letters": (propose(order(symbol="B" * 100_000)), "too_large"),
 }
 """A call that can't be carried out → how it is malformed."""
 
@@ -140,7 +140,7 @@ HARMLESS: dict[str, Step] = {
     ),
     "prose-with-controls": say("Hold \x1b[2J\x07\x9b31m\u202e\u2066 and a NUL: \0."),
     "prose-with-half-a-character": say("Hold \ud83d and go on."),
-    "prose-of-a-megabyte": say("I hold. " * (LONG // 8)),
+    "prose-of-a-hundred-thousand-letters": say("I hold. " * 12_500),
     "prose-in-chinese": say("暂时观望，不开仓。"),
     "a-stop-that-nobody-knows": say("Hold.").but(stop="tired"),
     "a-block-of-an-unknown-kind": Step(
