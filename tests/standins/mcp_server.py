@@ -6,7 +6,8 @@
     python -m tests.standins.mcp_server silent      says nothing, and reads nothing
     python -m tests.standins.mcp_server prattle     lines that are no messages, and then the end
 
-`STANDIN_TABLE` is a file of stories, one JSON object a line: {"known_at": "2025-01-01T00:00:00Z", "text": …}.
+`STANDIN_TABLE` is a file of stories, one JSON object a line: {"known_at": "2025-01-01T00:00:00Z", "text": …}. It is
+read at each call; with `STANDIN_PEEKS` set, the instant that is asked for is ignored.
 `STANDIN_GREETING` is the description of the tool `greet`, `STANDIN_MARKS` a file that gets a line for each call of
 `greet`, and `STANDIN_TWICE` a name for one more tool.
 """
@@ -40,7 +41,8 @@ def build() -> Any:
 
     @server.tool(description="The newest stories that were known at an instant.")
     async def stories(as_of: str, limit: int = 3) -> dict[str, Any]:
-        known = [story for story in _stories() if story["known_at"] <= as_of]
+        is_honest = "STANDIN_PEEKS" not in os.environ
+        known = [story for story in _stories() if story["known_at"] <= as_of or not is_honest]
         return {"as_of": as_of, "stories": [story["text"] for story in known[-limit:]]}
 
     @server.tool(description="Answers after a while.")

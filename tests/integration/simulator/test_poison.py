@@ -5,8 +5,7 @@ that one byte of the future that leaked into one answer would change all that fo
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -18,23 +17,22 @@ from agent.context import assemble
 from agent.tick import Tick
 from agent.tools import TOOLS, Tool, Toolbox
 from db.connection import Connection
-from db.news import NewsRow, copy_in_news
+from db.news import NewsRow
 from db.pool import Database
 from domain.bars import Bar
 from domain.inference import Memo
 from domain.journal import Entry
-from domain.time import HOUR_MS, MINUTE_MS
+from domain.time import HOUR_MS
 from market.history import History
-from market.news import RunNews, StoredNews
+from market.news import RunNews
 from simulator.data import load_market
 from simulator.prepare import beginning, replay_of
 from simulator.spec import RunSpec
 from skills import skill_md
-from tests.integration.simulator.samples import T0, keep_market, skill_text
+from tests.integration.simulator.poison import FROM, QUARTER_MS, archive, keep_much, poisoned
+from tests.integration.simulator.samples import skill_text
 
-QUARTER_MS = 15 * MINUTE_MS
 HOURS = 72
-FROM = T0 + 24 * HOUR_MS
 SPEC = RunSpec(from_ts=FROM, to_ts=FROM + HOURS * HOUR_MS, cash=Decimal(5_000))
 FREE = msgspec.structs.replace(SPEC, costs="none")
 SKILL = skill_md.read(
@@ -45,29 +43,6 @@ SKILL = skill_md.read(
     )
 )
 INSTANTS = [FROM + hours * HOUR_MS for hours in (1, 30, HOURS - 2)]
-
-HEAD = "open = 0.123457, high = 987654.3, low = 0.123457, close = 55555.55"
-POISON = f"""
-update bars set {HEAD}, volume = 1e9 where available_at > $t;
-update mark_prices set {HEAD} where available_at > $t;
-update funding_rates set rate = 0.3 where available_at > $t;
-update news set title = 'BTC: absurd', body = 'moon' where available_at > $t;
-insert into bars (symbol, interval_ms, ts, available_at, open, high, low, close, volume, source)
-  select symbol, interval_ms, ts, $t + 1, 0.000001, 0.000003, 0.000001, 0.000002, 7, source
-  from bars where available_at <= $t;
-insert into mark_prices (symbol, interval_ms, ts, available_at, open, high, low, close, source)
-  select symbol, interval_ms, ts, $t + 1, 0.1, 0.3, 0.1, 0.2, source from mark_prices where available_at <= $t;
-insert into funding_rates (symbol, settled_at, ts, available_at, rate, source)
-  select symbol, settled_at, ts, $t + 1, 0.9, source from funding_rates where available_at <= $t;
-insert into news (source, id, published_at, available_at, title, symbols)
-  select source, 'absurd ' || id, published_at, $t + 1, title || ' absurd', symbols from news
-  where available_at <= $t;
-update news set sentiment = '9', category = 'absurd'
-"""
-"""All that was not known at $t becomes absurd, and all that was known gets an absurd version that is seen after it.
-
-What was derived from a story, nobody knows when, becomes absurd too.
-"""
 
 
 class Said(NamedTuple):
@@ -158,38 +133,8 @@ CASES: dict[str, Case] = {
 
 @pytest.fixture
 async def market(database: Database) -> None:
-    """Two symbols with hours to see, quarters to fill on, marks, funding, and a story an hour."""
-    for symbol in ("BTC", "ETH"):
-        await keep_market(database, symbol, hours=100)
-        await keep_market(database, symbol, hours=100, interval_ms=QUARTER_MS, marks=True, funding=False)
-    stories = [
-        NewsRow(
-            "wire", str(n), ts, None, ts, f"BTC {n}", "moves", None, [["BTC"], ["ETH"], []][n % 3], "up", 1
-        )
-        for n, ts in enumerate(range(T0, T0 + 100 * HOUR_MS, HOUR_MS))
-    ]
-    async with database.as_worker() as connection:
-        await copy_in_news(connection, stories)
-
-
-@asynccontextmanager
-async def poisoned(admin: Connection, ts: int) -> AsyncIterator[None]:
-    """While this lasts, all data after an instant is absurd."""
-    transaction = admin.transaction()
-    await transaction.start()
-    await admin.execute(POISON.replace("$t", str(ts)))
-    yield
-    await transaction.rollback()
-
-
-def archive(admin: Connection) -> StoredNews:
-    """All news as one connection sees it, in the middle of its transaction."""
-
-    @asynccontextmanager
-    async def connect() -> AsyncIterator[Connection]:
-        yield admin
-
-    return StoredNews(connect)
+    """Two symbols with all that a run may read of them."""
+    await keep_much(database)
 
 
 async def replayed(
