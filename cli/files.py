@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import typer
+
 from skills.skill_md import MAX_FILE_BYTES
 
 
@@ -27,3 +29,10 @@ def write_whole(path: Path, text: str) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def see_that_it_can_be_written(report: Path | None) -> None:
+    """Find out before a long run, rather than after it, that there is no place for its report."""
+    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+        what = "is a folder" if report.is_dir() else f"can't be written: there is no folder {report.parent}"
+        raise typer.BadParameter(f"{report} {what}", param_hint="--report")

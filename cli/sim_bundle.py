@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from cli.boot import House, in_house
-from cli.files import write_whole
+from cli.files import see_that_it_can_be_written, write_whole
 from cli.output import AsJson, emit, progress, say
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def take_in(
     """Take a bundle in, replay its run, and say whether it came to the same bytes."""
     from control import run_bundle
 
+    see_that_it_can_be_written(report)
+
     async def work(home: House) -> "Check":
         run_id, held = await run_bundle.take_in(home.database, home.user_id, file, home.clock.now_ms())
         return await _check(home, run_id, held.digests, held.run.manifest, report)
@@ -70,6 +72,8 @@ def replay(
 ) -> None:
     """Replay one of your runs from what is recorded, and say whether it came to the same bytes."""
     from control import run_check, runs
+
+    see_that_it_can_be_written(report)
 
     async def work(home: House) -> "Check":
         row = await runs.find(home.database, home.user_id, run)

@@ -1,7 +1,6 @@
 """A run in one file: it replays elsewhere to the same bytes, and a file that is not as it was written does nothing."""
 
 import gzip
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from db.news import NewsRow, copy_in_news
 from db.pool import Database
 from db.runs import RunRow
 from domain.time import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.integration.simulator.bundles import lines_of, write
 from tests.integration.simulator.samples import (
     LATER,
     T0,
@@ -80,21 +80,6 @@ async def replayed(database: Database, user_id: UUID, file: Path) -> run_check.C
     """Take a bundle in and hold its replay to what it says."""
     run_id, held = await run_bundle.take_in(database, user_id, file, NOW)
     return await run_check.replay_and_compare(database, run_id, NO_MODELS, held.digests, held.run.manifest)
-
-
-def lines_of(file: Path) -> list[Any]:
-    """The lines of a bundle, as JSON."""
-    return [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
-
-
-def write(file: Path, lines: list[Any], *, honest: bool = True) -> None:
-    """Write lines as a bundle; an honest one has a header that names what follows."""
-    from hashlib import sha256
-
-    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines[1:])
-    if honest:
-        lines[0] |= {"sha256": sha256(body).hexdigest(), "lines": len(lines) - 1}
-    file.write_bytes(gzip.compress(json.dumps(lines[0]).encode() + b"\n" + body))
 
 
 async def counts(database: Database) -> dict[str, int]:

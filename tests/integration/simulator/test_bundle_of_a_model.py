@@ -24,6 +24,7 @@ from domain.caps import LOOSEST
 from domain.inference import Reply
 from domain.time import DAY_MS, HOUR_MS, iso
 from tests.integration.agent.mcp_samples import program
+from tests.integration.simulator.bundles import lines_of, write
 from tests.integration.simulator.samples import LATER, T0, keep_market, row_of, skill_text
 from tests.standins.brains import digest, turns
 from tests.standins.messages_api import StandIn, stand_in
@@ -107,14 +108,11 @@ async def replayed(database: Database, user_id: UUID, file: Path) -> run_check.C
 
 def planted(file: Path, text: str) -> str:
     """Change what the model said first, with a header that fits; gives the key of that call."""
-    header, *lines = [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
-    first = next(line["call"] for line in lines if line["type"] == "call")
-    key, outcome = first[1], first[5]
-    outcome |= {"content": [{"type": "text", "text": text}], "stop": "end_turn"}
-    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    header["sha256"] = sha256(body).hexdigest()
-    file.write_bytes(gzip.compress(json.dumps(header).encode() + b"\n" + body))
-    return str(key)
+    lines = lines_of(file)
+    call = next(line["call"] for line in lines if line["type"] == "call")
+    call[5] |= {"content": [{"type": "text", "text": text}], "stop": "end_turn"}
+    write(file, lines)
+    return str(call[1])
 
 
 async def test_it_replays_elsewhere_without_model_server_or_key(

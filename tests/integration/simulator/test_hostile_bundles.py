@@ -1,9 +1,7 @@
 """Bundles that somebody tampered with, cut off or made up: each is refused in one line, and nothing of it is kept."""
 
 import gzip
-import json
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +22,7 @@ from market.synth import make_up
 from simulator.spec import RunSpec, to_config
 from skills import skill_md
 from skills.version import SkillVersion
+from tests.integration.simulator.bundles import lines_of, write
 from tests.integration.simulator.samples import DAYS, LATER, SKILL, T0
 
 NOW = LATER + DAYS
@@ -50,19 +49,6 @@ def file(tmp_path: Path) -> Path:
     )
     write_bundle(carried, tmp_path / "run.agentic")
     return tmp_path / "run.agentic"
-
-
-def lines_of(file: Path) -> list[Any]:
-    """The lines of a bundle, as JSON."""
-    return [json.loads(line) for line in gzip.decompress(file.read_bytes()).splitlines()]
-
-
-def write(file: Path, lines: list[Any], *, honest: bool = True) -> None:
-    """Write lines as a bundle; an honest one has a header that names what follows."""
-    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines[1:])
-    if honest:
-        lines[0] |= {"sha256": sha256(body).hexdigest(), "lines": len(lines) - 1}
-    file.write_bytes(gzip.compress(json.dumps(lines[0]).encode() + b"\n" + body))
 
 
 async def counts(database: Database) -> dict[str, int]:
