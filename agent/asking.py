@@ -75,8 +75,8 @@ class Patience:
 class Allowance(msgspec.Struct, frozen=True):
     """What thinking may cost, in USD: one call, one tick, then the budgets that are shared and kept.
 
-    `run` is the budget of the run; `own_day` that of a deployment, for a day. The others are a person's day's and the
-    whole installation's.
+    `run` is the budget of a simulation; `deployment` names a deployment, which has a budget of its own for each day. The
+    others are a person's day's and the whole installation's. Days are UTC.
     """
 
     per_call_usd: Decimal
@@ -84,15 +84,21 @@ class Allowance(msgspec.Struct, frozen=True):
     per_user_day_usd: Decimal
     per_day_usd: Decimal
     run: Budget | None = None
+    deployment: str = ""
+    per_deployment_day_usd: Decimal = ZERO
 
     def budgets(self, now_ms: int) -> list[Budget]:
         """The budgets that a call made now has to fit in."""
         day = iso(now_ms)[:10]
+        own = [] if self.run is None else [self.run]
+        if self.deployment:
+            scope = f"deployment:{self.deployment}:{day}"
+            own.append(Budget(scope, self.per_deployment_day_usd, "the deployment's day"))
         days = [
             Budget(f"day:{day}", self.per_user_day_usd, "your day", _TOMORROW.format("_USER")),
             Budget(f"all:{day}", self.per_day_usd, "the day, of all people together", _TOMORROW.format("")),
         ]
-        return days if self.run is None else [self.run, *days]
+        return own + days
 
 
 class Asker:

@@ -313,6 +313,18 @@ async def test_a_model_without_a_price_costs_an_unknown_amount() -> None:
         assert (found.cost_usd, desk.ledger.spent, text(found)) == (None, {}, "HOLD")
 
 
+async def test_a_deployment_has_a_budget_for_each_day() -> None:
+    """What its own day can't hold is not asked, however much its person's day could; tomorrow it is."""
+    own = _but(run=None, deployment="d1", per_deployment_day_usd=D("0.01"))
+    async with asking([say("one"), say("two")], allowance=own) as desk:
+        await desk.ask()
+        with pytest.raises(Stop, match="the budget of the deployment's day is 0.01 USD"):
+            await desk.ask({**BODY, "max_tokens": 700})
+        desk.clock.move_to(NOW + DAY_MS)
+        await desk.ask({**BODY, "max_tokens": 101})
+        assert {"deployment:d1:2026-06-01", "deployment:d1:2026-06-02"} < desk.ledger.spent.keys()
+
+
 async def test_a_day_ends_at_midnight_utc() -> None:
     """The next day has a budget of its own."""
     async with asking([say("one"), say("two")]) as desk:
