@@ -2,6 +2,9 @@
 
 The pool logs in as `agentic_app`, which may do nothing by itself. Every transaction first says as whom it
 acts, and row security does the rest; the role ends with the transaction.
+
+A model's call takes three transactions, so what frames one is kept to two messages: its beginning with the role, and
+its end with the reset of the connection, which the driver would send each by itself.
 """
 
 import asyncio
@@ -11,13 +14,15 @@ from typing import Self
 from uuid import UUID
 
 import asyncpg
-from asyncpg.transaction import Transaction
 
 from db.connection import Connection, prepare_connection
 from db.errors import DRIVER_ERRORS, LostConnection, Unavailable, translate, translated
 
 ACQUIRE_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
+
+_RESET = "reset all"
+"""What makes a connection as new: no transaction here sets or holds anything else that would outlast it."""
 
 
 class Database:
@@ -51,6 +56,7 @@ class Database:
             max_size=max_size,
             command_timeout=command_timeout_s,
             init=prepare_connection,
+            reset=_is_reset,
         )
         try:
             await pool
@@ -78,27 +84,32 @@ class Database:
             yield c
 
     @asynccontextmanager
-    async def as_worker(self) -> AsyncIterator[Connection]:
-        """A transaction as the program's worker, which may write what the migrations grant it by name."""
-        async with self._transaction("set local role agentic_worker") as connection:
+    async def as_worker(self, *, waits: bool = True) -> AsyncIterator[Connection]:
+        """A transaction as the program's worker, which may write what the migrations grant it by name.
+
+        Unless it `waits`, its commit is not waited for to reach the disk. It gets there before the next one that is,
+        or within a second; only a machine that stops before then loses it, and a process that is killed does not.
+        """
+        later = "" if waits else "; set local synchronous_commit = off"
+        async with self._transaction(f"set local role agentic_worker{later}") as connection:
             yield connection
 
     @asynccontextmanager
     async def _transaction(self, who: str) -> AsyncIterator[Connection]:
-        connection, transaction = await self._begin(who)
+        connection = await self._begin(who)
         try:
             with translated():
                 try:
                     yield connection
                 except BaseException:
                     with suppress(*DRIVER_ERRORS):  # a lost one undid itself
-                        await transaction.rollback()
+                        await connection.execute(f"rollback; {_RESET}")
                     raise
-                await transaction.commit()
+                await connection.execute(f"commit; {_RESET}")
         finally:
             await self._pool.release(connection)
 
-    async def _begin(self, who: str) -> tuple[Connection, Transaction]:
+    async def _begin(self, who: str) -> Connection:
         """Begin a transaction; once again where the server was gone, as nothing had been done in it."""
         try:
             return await self._begin_once(who)
@@ -109,17 +120,19 @@ class Database:
             await asyncio.to_thread(self._revive)
         return await self._begin_once(who)
 
-    async def _begin_once(self, who: str) -> tuple[Connection, Transaction]:
+    async def _begin_once(self, who: str) -> Connection:
         try:
             connection = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
         except (OSError, *DRIVER_ERRORS) as error:
             raise translate(error) from error
         try:
             with translated():
-                transaction = connection.transaction()
-                await transaction.start()
-                await connection.execute(who)
+                await connection.execute(f"begin; {who}")
         except BaseException:
             await self._pool.release(connection)
             raise
-        return connection, transaction
+        return connection
+
+
+async def _is_reset(connection: Connection) -> None:
+    """Nothing is left to do for a connection that is given back: it was reset at the end of its transaction."""

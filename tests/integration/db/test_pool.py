@@ -17,6 +17,7 @@ from db.errors import (
     TooSlow,
     Unavailable,
 )
+from db.login import APP_ROLE
 from db.pool import Database
 
 
@@ -36,6 +37,38 @@ async def test_the_role_ends_with_its_transaction(database: Database, owner: UUI
             "select current_user, nullif(current_setting('request.jwt.claims', true), '')"
         )
     assert tuple(row) == ("agentic_app", None)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_what_is_set_for_longer_than_a_transaction_ends_with_it_too(
+    database: Database, fails: bool
+) -> None:
+    """Whether it is committed or undone, the connection is as new for the next one."""
+    with suppress(KeyError):
+        async with database.as_worker() as connection:
+            usual = await connection.fetchval("show statement_timeout")
+            await connection.execute("set session statement_timeout = '5s'")
+            if fails:
+                raise KeyError
+    async with database.as_worker() as connection:
+        assert await connection.fetchval("show statement_timeout") == usual
+
+
+async def test_the_disk_is_waited_for_unless_it_is_said_otherwise(
+    database_url: str, admin: Connection
+) -> None:
+    """And what is said holds for one transaction."""
+    name = await admin.fetchval("select current_database()")
+    await admin.execute(f'alter database "{name}" set synchronous_commit = on')
+    database = await Database.open(database_url, user=APP_ROLE)
+    try:
+        found = []
+        for waits in (True, False, True):
+            async with database.as_worker(waits=waits) as connection:
+                found.append(await connection.fetchval("show synchronous_commit"))
+    finally:
+        await database.close()
+    assert found == ["on", "off", "on"]
 
 
 async def test_what_ended_a_connection_is_told_and_not_what_followed(
