@@ -190,12 +190,15 @@ class PostgresLedger:
 
         The budgets are those of the reservation, whatever day it is by now. A call whose outcome is kept already
         is paid and not kept again, unless it was a failure and this is a reply. Gives what is kept now.
+
+        The disk is not waited for: what is decided because of the answer, and the next reservation, are committed
+        after it and can't reach the disk before it. If the machine stops first, the worst case stays spent.
         """
         change = cost_usd - worst_usd
         scopes = _rows_of(budgets) if change else []
         if not scopes and call is None:
             return None
-        async with self._database.as_worker() as connection:
+        async with self._database.as_worker(waits=False) as connection:
             if scopes:
                 rows = [(self._user_id, scope, change) for scope in scopes]
                 await connection.executemany(_SETTLE_SQL, rows)  # one by one: locked in the order of reserve

@@ -161,7 +161,10 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Ledger(Protocol):
-    """Where the calls of one run or deployment are kept and paid. All of it is durable when a method returns."""
+    """Where the calls of one run or deployment are kept and paid. A reservation is on the disk when `reserve` returns.
+
+    What else is done is there for everybody at once, and on the disk before anything that is done after it.
+    """
 
     async def find(self, key: str) -> Recorded | None:
         """The recorded outcome of a request."""
