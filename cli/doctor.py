@@ -18,16 +18,21 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
+
 from cli.checks import Check, State
-from cli.doctor_models import check_probe, check_thinking
+from cli.doctor_models import check_probe, check_spending, check_thinking
 from config.settings import ENV_FILE, Settings, SettingsError, load_settings
 from db.boot import prepare
 from db.errors import DatabaseError
+from db.inference import spent
 from db.migrate import read_migrations
 from db.postgres_files import files_of, programs, run, server_user
 from db.skills import find_version, list_skills
+from domain.money import ZERO
 from domain.time import SystemClock, iso, parse_ts
 
 DISTRIBUTION = "agentic-trading"
@@ -63,9 +68,11 @@ def _checks_of(settings: Settings) -> Iterable[Check]:
     if settings.database_url is None:
         yield check_server_programs(settings.home)
     url = settings.database_url
-    database, saved = look_into_database(settings.home, url.get_secret_value() if url else None)
+    now_ms = SystemClock().now_ms()
+    database, inside = look_into_database(settings.home, url.get_secret_value() if url else None, now_ms)
     yield database
-    yield from check_thinking(settings, saved, SystemClock().now_ms())
+    yield from check_thinking(settings, inside.models, now_ms)
+    yield check_spending(settings, inside.spent_usd, inside.spent_by_all_usd)
 
 
 def check_system(system: str, description: str) -> Check:
@@ -173,32 +180,43 @@ def check_server_programs(home: Path) -> Check:
 
 def check_database(home: Path, database_url: str | None) -> Check:
     """The database must answer and have this program's schema. One that was never made is left unmade."""
-    return look_into_database(home, database_url)[0]
+    return look_into_database(home, database_url, SystemClock().now_ms())[0]
 
 
-def look_into_database(home: Path, database_url: str | None) -> tuple[Check, dict[str, str]]:
-    """Check the database, and give the models of the owner's saved Skills by their names."""
+class Inside(msgspec.Struct, frozen=True):
+    """What other checks need of the database: the models of the owner's Skills by name, and what the day has cost."""
+
+    models: dict[str, str] = {}
+    spent_usd: Decimal = ZERO
+    spent_by_all_usd: Decimal = ZERO
+
+
+def look_into_database(home: Path, database_url: str | None, now_ms: int) -> tuple[Check, Inside]:
+    """Check the database, and give what is inside."""
     try:
         if database_url is None and not files_of(home).data.exists():
-            return Check("database", State.OK, "embedded, made at the first start"), {}
-        models = asyncio.run(_saved_models(home, database_url))
+            return Check("database", State.OK, "embedded, made at the first start"), Inside()
+        inside = asyncio.run(_inside(home, database_url, iso(now_ms)[:10]))
     except (DatabaseError, OSError) as error:
         todo = "see `agentic doctor --settings` for where it is sought"
-        return Check("database", State.BAD, str(error), todo), {}
+        return Check("database", State.BAD, str(error), todo), Inside()
     kind = "embedded" if database_url is None else "at DATABASE_URL"
     found = f"{kind}, with all {len(read_migrations())} migrations"
-    return Check("database", State.OK, found), models
+    return Check("database", State.OK, found), inside
 
 
-async def _saved_models(home: Path, database_url: str | None) -> dict[str, str]:
+async def _inside(home: Path, database_url: str | None, day: str) -> Inside:
     opened = await prepare(home, database_url)
     try:
         async with opened.database.as_user(opened.owner_id) as connection:
-            return {
+            models = {
                 row.name: str(version.spec["model"])
                 for row in await list_skills(connection)
                 if (version := await find_version(connection, row.name))
             }
+            own = await spent(connection, opened.owner_id, f"day:{day}")
+        async with opened.database.as_worker() as connection:
+            return Inside(models, own, await spent(connection, opened.owner_id, f"all:{day}"))
     finally:
         await opened.close()
 

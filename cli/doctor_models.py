@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -17,6 +18,9 @@ from skills.check import PROVIDER
 
 RETIREMENT_NOTICE = timedelta(days=60)
 """How far ahead a retirement is told. The vendor gives notice of as much."""
+
+SCARCE = Decimal("0.8")
+"""The share of a budget from which on it is worth a warning."""
 
 _THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 
@@ -50,6 +54,19 @@ def check_base_url(base_url: str | None) -> Check:
         todo = "use https in AGENTIC_MODEL_BASE_URL, unless this network is trusted"
         return Check("model API", State.WARN, f"{found} is asked in clear, key and all", todo)
     return Check("model API", State.OK, found)
+
+
+def check_spending(settings: Settings, own_usd: Decimal, by_all_usd: Decimal) -> Check:
+    """What models may still cost today: with little left, runs will stop before they are done."""
+    budgets = (
+        ("you", own_usd, settings.inference_usd_per_user_day, "AGENTIC_INFERENCE_USD_PER_USER_DAY"),
+        ("all", by_all_usd, settings.inference_usd_per_day, "AGENTIC_INFERENCE_USD_PER_DAY"),
+    )
+    found = ", ".join(f"{who} {spent:,.2f} of {limit:,.2f} USD" for who, spent, limit, _ in budgets)
+    scarce = [setting for _, spent, limit, setting in budgets if spent >= limit * SCARCE]
+    if not scarce:
+        return Check("spent today", State.OK, found)
+    return Check("spent today", State.WARN, found, f"wait for the next UTC day, or raise {scarce[0]}")
 
 
 def check_models(table: ModelTable, used: Mapping[str, str], now_ms: int) -> list[Check]:

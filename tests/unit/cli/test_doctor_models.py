@@ -1,13 +1,14 @@
 """The doctor on models: keys, ways, facts and retirements, on both sides of their edges."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.checks import Check, State
-from cli.doctor_models import check_base_url, check_models, check_probe, check_thinking
+from cli.doctor_models import check_base_url, check_models, check_probe, check_spending, check_thinking
 from config.models import DEFAULT_MODEL, load_models
 from config.settings import Settings, setting_names
 from domain.time import parse_ts
@@ -195,3 +196,18 @@ def test_a_probe_says_when_nothing_answers_and_when_there_is_no_key() -> None:
     assert check_probe(settings()) == Check(
         "probe", State.BAD, "there is no key to try", "set ANTHROPIC_API_KEY"
     )
+
+
+@pytest.mark.parametrize(
+    ("own", "by_all", "state", "todo"),
+    [
+        ("19.99", "79.99", State.OK, ""),
+        ("20", "20", State.WARN, "wait for the next UTC day, or raise AGENTIC_INFERENCE_USD_PER_USER_DAY"),
+        ("1", "80", State.WARN, "wait for the next UTC day, or raise AGENTIC_INFERENCE_USD_PER_DAY"),
+    ],
+)
+def test_a_days_budget_that_is_nearly_spent_is_told(own: str, by_all: str, state: State, todo: str) -> None:
+    """From four fifths on, with the setting to raise."""
+    check = check_spending(settings(), Decimal(own), Decimal(by_all))
+    assert (check.state, check.todo) == (state, todo)
+    assert check.found == f"you {Decimal(own):.2f} of 25.00 USD, all {Decimal(by_all):.2f} of 100.00 USD"
