@@ -1,5 +1,6 @@
 """A run in which a model answers everything that no program should trip over, a tick each: kept, told and replayed."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,9 @@ from uuid import UUID
 
 import pytest
 
+from cli.decision_views import document as document_of
+from cli.decision_views import story
+from cli.output import to_json
 from control import runs, skills
 from control.decisions import list_decisions, load_decision
 from control.runs import RunRequest
@@ -62,6 +66,7 @@ async def simulate(database: Database, owner: UUID, url: str | None, mode: Any) 
     return await runs.carry_out(database, run_id, models)
 
 
+@pytest.mark.slow
 async def test_every_bad_output_is_kept_told_and_replayed(
     database: Database, owner: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,7 +93,10 @@ async def _each_tick_is_told(database: Database, owner: UUID, run_id: UUID) -> N
     for line in page.decisions:
         name = name_at(line.tick_ts)
         whole = await load_decision(database, owner, run_id, line.tick_ts)
+        told, document = story(run_id, whole), json.loads(to_json(document_of(run_id, whole)))
         assert whole.context
+        assert document["outcome"] == line.outcome
+        assert all(letter.isprintable() or letter in "\n\t" for letter in told), name
         assert (whole.outcome is TickOutcome.FAILED) is (name in ENDINGS), name
         if name in BAD_CALLS or name in HARMLESS:
             assert line.outcome == "hold", name
