@@ -38,6 +38,7 @@ from control.bundle_lines import (
     array_of,
     decode,
     encode,
+    is_deeper,
     rows_line,
 )
 from control.errors import Invalid
@@ -193,6 +194,8 @@ class _Reader:
 
     def take(self, line: Line) -> None:
         """Take one line in."""
+        if isinstance(line, RunLine | NewsLine) and is_deeper(msgspec.to_builtins(line)):
+            raise ValueError("it nests too deeply")
         if isinstance(line, SkillLine | RunLine):
             if type(line) in self._one:
                 raise ValueError("a bundle holds one run of one Skill, and here is another")

@@ -19,6 +19,8 @@ MOST_LINE_BYTES = 16 * 1024 * 1024
 MOST_LINES = 1_000_000
 MOST_ROWS = 3_000_000
 ROWS_A_LINE = 2_000
+DEEPEST = 30
+"""How deeply a manifest, or what is derived from a story, may nest."""
 
 Sha = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Short = Annotated[str, Meta(max_length=300)]
@@ -129,3 +131,11 @@ def array_of(line: RowsLine, dtype: np.dtype[np.void]) -> Rows:
     for name, column in columns.items():
         rows[name] = column
     return rows
+
+
+def is_deeper(value: Any, levels: int = DEEPEST) -> bool:
+    """Whether a value nests more deeply than what is kept here ever does."""
+    if isinstance(value, dict | list | tuple):
+        inner = value.values() if isinstance(value, dict) else value
+        return levels == 0 or any(is_deeper(each, levels - 1) for each in inner)
+    return False

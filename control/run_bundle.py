@@ -24,6 +24,7 @@ from db.skills import load_version, save_version
 from domain.snapshots import DecisionSnapshot
 from domain.tools import PinnedTool, ToolRefused, pin
 from market import carrying
+from market.carrying import LAST_INSTANT, MOST_USD
 from market.tidy.problems import TidyError
 from simulator import rows as run_rows
 from simulator.mask import world_of_rows
@@ -192,11 +193,12 @@ def _spec(carried: Carried, path: Path) -> RunSpec:
         raise Invalid(f"{path}: the run's settings can't be read: {error}") from error
     amounts = [spec.cash, *(v for v in msgspec.structs.astuple(spec.platform) if hasattr(v, "is_finite"))]
     fits = (
-        all(amount.is_finite() for amount in amounts)
+        all(amount.is_finite() and abs(amount) <= MOST_USD for amount in amounts)
         and SMALLEST_CASH <= spec.cash <= LARGEST_CASH
         and 0 <= spec.seed <= LARGEST_SEED
         and 0 <= spec.sample < 2**31
-        and 0 <= spec.from_ts < spec.to_ts
+        and 0 <= spec.from_ts < spec.to_ts < LAST_INSTANT
+        and 0 <= (spec.cutoff_ts or 0) < LAST_INSTANT
         and carried.digests.keys() == set(DIGESTS)
     )
     if not fits:
@@ -206,14 +208,19 @@ def _spec(carried: Carried, path: Path) -> RunSpec:
 
 def _judged(carried: Carried, spec: RunSpec, now_ms: int) -> list[carrying.Series]:
     """The market data as it is kept. Raises TidyError for what an import would not take, or a replay not bear."""
+    symbols = {row.symbol for row in carried.instruments}
+    for row in carried.instruments:
+        carrying.check_instrument(row)
+    carrying.check_news(carried.news, now_ms)
     found = []
     for line, rows in carried.series:
+        if line.symbol not in symbols:
+            raise TidyError(f"it has rows of {line.symbol[:40]!r}, and not what that is")
         series = carrying.Series(TAPES[line.table], line.symbol, line.interval_ms, rows, line.sources)
         carrying.check_series(series, now_ms)
         found.append(series)
     finest = min((one.interval_ms for one in found if one.interval_ms), default=1)
-    symbols = len({one.symbol for one in found})
-    if (spec.to_ts - spec.from_ts) // finest * symbols > 2 * MOST_ROWS:
+    if (spec.to_ts - spec.from_ts) // finest * len(symbols) > 2 * MOST_ROWS:
         raise TidyError("the run is longer than its market data")
     for tool in carried.tools:
         again = pin(tool.server, tool.name, tool.description, tool.schema, tool.as_of)

@@ -4,6 +4,8 @@ Other than an import, which says when a row became known here, this keeps what w
 a series is already there, what comes must agree with it row by row, so that nobody's file changes anybody's data.
 """
 
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -15,11 +17,15 @@ from db.made_up import SYNTHETIC, lock_symbol
 from db.market import InstrumentRow, load_instruments, save_instruments
 from db.news import NewsRow, copy_in_news, stories
 from db.tape import Rows, Tape, load, put
-from domain.time import INTERVALS_MS, format_interval, iso
+from domain.time import INTERVALS_MS, format_interval, iso, parse_ts
 from market.importing import make_room
 from market.instruments import from_row
 from market.tidy import checks
 from market.tidy.problems import Problems, TidyError
+
+MOST_USD = Decimal(10) ** 15
+LAST_INSTANT = parse_ts("9000-01-01")
+"""No row is of later than this; after the year 9999 an instant can't be written."""
 
 Sources = list[tuple[str, int]]
 """Where rows are from, in their order: (source, how many)."""
@@ -58,6 +64,8 @@ def check_series(series: Series, now_ms: int) -> None:
     steps = np.diff(at)
     if not ((steps > 0) | ((steps == 0) & (np.diff(known) > 0))).all() or (at < 0).any():
         raise TidyError(f"the {series.name} are not in order")
+    if (known >= LAST_INSTANT).any():
+        raise TidyError(f"the {series.name} reach beyond {iso(LAST_INSTANT)[:4]}")
     if (known < at + (series.interval_ms or 0)).any():
         raise TidyError(f"the {series.name} were known before they were over")
     problems = Problems()
@@ -105,6 +113,33 @@ async def carry_in(connection: Connection, series: Series) -> int:
     return int(np.count_nonzero(is_new))
 
 
+def check_instrument(row: InstrumentRow) -> None:
+    """See that an instrument's facts can be. Raises TidyError."""
+    try:
+        if row.symbol not in snapshot.load():
+            snapshot.find(row.symbol, sz_decimals=row.sz_decimals, max_leverage=row.max_leverage)
+        tiers = from_row(row).tiers
+        bounds = [tier.lower_bound_usd for tier in tiers]
+        can_be = all(map(Decimal.is_finite, bounds)) and bounds == sorted(bounds)
+        can_be = can_be and all(0 <= bound <= MOST_USD for bound in bounds)
+        can_be = can_be and all(type(tier.max_leverage) is int and tier.max_leverage >= 1 for tier in tiers)
+    except snapshot.UnknownInstrument as error:
+        raise TidyError(str(error)) from error
+    except (TypeError, ValueError, InvalidOperation) as error:
+        raise TidyError(f"the margin tiers of {row.symbol} can't be read") from error
+    if not can_be or not 0 <= row.as_of < LAST_INSTANT:
+        raise TidyError(f"the margin tiers of {row.symbol} are none that can be")
+
+
+def check_news(rows: Sequence[NewsRow], now_ms: int) -> None:
+    """See that stories were known after they were published, and by now. Raises TidyError."""
+    for row in rows:
+        last = LAST_INSTANT if row.source == SYNTHETIC else now_ms
+        seen = row.published_at if row.first_seen_at is None else row.first_seen_at
+        if not 0 <= row.published_at <= row.available_at <= last or not 0 <= seen <= row.available_at:
+            raise TidyError(f"the story {row.id[:60]!r} was known before it was published, or is not yet")
+
+
 async def carry_in_instrument(connection: Connection, row: InstrumentRow) -> None:
     """Keep an instrument's facts where none are known, as the worker. Raises TidyError when others are."""
     kept = (await load_instruments(connection)).get(row.symbol)
@@ -118,7 +153,7 @@ async def carry_in_instrument(connection: Connection, row: InstrumentRow) -> Non
         await save_instruments(connection, [row])
 
 
-async def carry_in_news(connection: Connection, rows: list[NewsRow]) -> None:
+async def carry_in_news(connection: Connection, rows: Sequence[NewsRow]) -> None:
     """Keep stories that are not there yet, as the worker. Raises TidyError when one is there in other words."""
     there = await stories(connection, [(row.source, row.id) for row in rows])
     for row in rows:

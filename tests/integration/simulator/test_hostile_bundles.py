@@ -127,10 +127,36 @@ BROKEN: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     "a setting that is none": (_config(costs="cheap"), "settings can't be read"),
     "cash that is no number": (_config(cash="NaN"), "none that could have been asked for"),
     "a range backwards": (_config(to_ts=0), "none that could have been asked for"),
-    "a range without end": (_config(to_ts=2**52 // HOUR_MS * HOUR_MS), "longer than its market data"),
-    "a run of ages": (_end(2**52 // HOUR_MS * HOUR_MS), "longer than its market data"),
+    "a range without end": (_config(to_ts=T0 * 100 // HOUR_MS * HOUR_MS), "longer than its market data"),
+    "a run of ages": (_end(T0 * 100 // HOUR_MS * HOUR_MS), "longer than its market data"),
+    "a range beyond all time": (
+        _config(to_ts=2**52 // HOUR_MS * HOUR_MS),
+        "none that could have been asked for",
+    ),
+    "a cutoff beyond all time": (_config(cutoff_ts=2**60), "none that could have been asked for"),
+    "a cap beyond all numbers": (_config(platform={"max_order_usd": "1e999"}), "none that could have"),
+    "lots that can't be": (
+        lambda lines: _instrument(lines).update(symbol="NEW", sz_decimals=99),
+        "sz-decimals",
+    ),
+    "a symbol that is none": (lambda lines: _instrument(lines).update(symbol="\u202e<b>"), "is not a symbol"),
+    "tiers that can't be": (lambda lines: _instrument(lines).update(tiers=[["NaN", 0]]), "margin tiers"),
+    "tiers that are none": (lambda lines: _instrument(lines).update(tiers={"a": 1}), "margin tiers"),
+    "rows of what is not described": (_line("series", symbol="ETH"), "rows of 'ETH'"),
+    "news of tomorrow": (lambda lines: lines.append(_story(NOW + DAYS)), "or is not yet"),
+    "news known early": (lambda lines: lines.append(_story(T0, T0 - 1)), "before it was published"),
+    "nests without end": (lambda lines: lines[2].update(manifest=_nest(300)), "nests too deeply"),
     "facts that are others": (lambda lines: _instrument(lines).update(max_leverage=100), "facts of BTC"),
 }
+
+
+def _story(published: int, known: int | None = None) -> Any:
+    at = published if known is None else known
+    return {"type": "news", "story": ["wire", "1", published, None, at, "BTC", None, None, [], None, None]}
+
+
+def _nest(depth: int) -> Any:
+    return {"deeper": _nest(depth - 1)} if depth else {}
 
 
 def _rows(lines: list[Any]) -> Any:
