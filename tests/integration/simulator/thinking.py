@@ -87,8 +87,9 @@ def whimsical(body: Mapping[str, Any], number: int) -> Step:
 class Biller:
     """A mind that answers as another does, and bills any number of tokens that such a request may be billed for.
 
-    With `faults`, so many of a hundred answers go wrong: refused, broken off, too late. What was begun is billed in
-    full, whether it arrives or not. `billed` is by request, as (skill, tick, call); `keys` are those asked for.
+    The same request always costs the same. With `faults`, so many of a hundred answers go wrong: refused, broken off,
+    too late. What was begun is billed in full, whether it arrives or not. `billed` is by request, as (skill, tick,
+    call); `keys` are those asked for.
     """
 
     def __init__(
@@ -106,7 +107,7 @@ class Biller:
         self.keys.append(key)
         step = self._spoilt(self._brain(body, number), dice)
         if step.status == 200:
-            usage = _usage(body, dice)
+            usage = _usage(body, Random(f"{self._seed} {key}"))
             self._book(body, key, cost_usd(self._price, usage))
             step = step.but(usage=_on_the_wire(usage))
         return step
