@@ -146,10 +146,13 @@ async def _ask(
 
 def _change(pin: PinnedTool, *, is_gone: bool) -> str:
     if is_gone:
-        return f"{pin.full_name} is gone: its server does not offer it any more; see `agentic tools list`"
+        return (
+            f"{pin.full_name} is gone: its server does not offer it any more; bring it back, or take it off the "
+            "Skill's tools"
+        )
     return (
-        f"{pin.full_name} has changed since it was approved; see `agentic tools list`, and if it still does what "
-        f"you want: {_approval(pin.server, pin.name)}"
+        f"{pin.full_name} has changed since it was approved; see `agentic tools list`. If it still does what you "
+        f"want, {_approval(pin.server, pin.name)} and start anew; or bring its server back as it was"
     )
 
 

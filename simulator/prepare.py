@@ -37,10 +37,11 @@ from skills.skill import Skill
 
 
 class Saved(msgspec.Struct):
-    """A checkpoint as it is kept. `made_of` is the manifest's digest."""
+    """A checkpoint as it is kept. `made_of` is the manifest's digest, `mcp_tools` are the digests of its MCP tools."""
 
     made_of: str
     at: Checkpoint
+    mcp_tools: dict[str, str] = {}
 
 
 class Prepared(msgspec.Struct):
@@ -70,7 +71,7 @@ async def prepare(database: Database, row: RunRow, provider: Provider) -> Prepar
     trader, thinking = await trader_of(database, row.user_id, row.id, skill, spec, caps, provider)
     manifest = build_manifest(skill, version.number, version.digest, spec, caps, market, thinking)
     made_of = manifest_digest(manifest)
-    begin = beginning(spec) if saved is None else _continue(saved, made_of, row)
+    begin = beginning(spec) if saved is None else _continue(saved, made_of, _tools(manifest), row)
     return Prepared(row, skill, spec, market, trader, manifest, made_of, history, begin)
 
 
@@ -78,9 +79,7 @@ async def world_of(database: Database, row: RunRow) -> World:
     """Load the Skill, the settings and the market of a run; under other names where it is masked."""
     skill = await skill_of(database, row)
     async with database.as_worker() as connection:
-        return await load_world(
-            connection, skill, from_config(row.config), StoredNews(database.as_worker)
-        )
+        return await load_world(connection, skill, from_config(row.config), StoredNews(database.as_worker))
 
 
 async def skill_of(database: Database, row: RunRow) -> Skill:
@@ -112,14 +111,30 @@ def beginning(spec: RunSpec) -> Checkpoint:
     )
 
 
-def _continue(saved: bytes, made_of: str, row: RunRow) -> Checkpoint:
+def checkpoint_of(run: Prepared, at: Checkpoint) -> bytes:
+    """Write down where a run stands, for `prepare` to go on from."""
+    return msgspec.msgpack.encode(Saved(run.made_of, at, _tools(run.manifest)))
+
+
+def _continue(saved: bytes, made_of: str, tools: dict[str, str], row: RunRow) -> Checkpoint:
     found = msgspec.msgpack.decode(saved, type=Saved)
-    if found.made_of != made_of:
+    if found.made_of == made_of:
+        return found.at
+    if changed := [name for name, digest in found.mcp_tools.items() if tools.get(name) != digest]:
         raise SimulationError(
-            f"run {row.id} can't go on: its market data, or a default of this program, has changed since it "
-            "began; start a new run"
+            f"run {row.id} can't go on: {', '.join(changed)} {'is' if len(changed) == 1 else 'are'} now approved in "
+            "another form than it began with; start a new run"
         )
-    return found.at
+    raise SimulationError(
+        f"run {row.id} can't go on: its market data, or a default of this program, has changed since it "
+        "began; start a new run"
+    )
+
+
+def _tools(manifest: dict[str, Any]) -> dict[str, str]:
+    """The digests of a run's MCP tools, by name."""
+    found: dict[str, str] = manifest.get("thinking", {}).get("mcp_tools", {})
+    return found
 
 
 def replay_of(

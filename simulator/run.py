@@ -30,7 +30,7 @@ from db.runs import (
 from simulator.archive import OUTCOMES, chunk_of, record_of
 from simulator.baselines import yardsticks
 from simulator.metrics import Metrics, as_dict, compute
-from simulator.prepare import Prepared, Saved, prepare, replay_of
+from simulator.prepare import Prepared, checkpoint_of, prepare, replay_of
 from simulator.record import RunRecord
 from simulator.replay import Checkpoint
 from simulator.report.digest import report_digest
@@ -159,8 +159,7 @@ async def _replay_all(
         timing.bars += replay.index - before
         timing.loop_s += took
         run.history.add(stretch)
-        checkpoint = msgspec.msgpack.encode(Saved(run.made_of, end))
-        chunk = chunk_of(stretch, entries, replay.index / total, checkpoint)
+        chunk = chunk_of(stretch, entries, replay.index / total, checkpoint_of(run, end))
         async with database.as_worker() as connection:
             await save_chunk(connection, run.row.id, worker, chunk)
         progress(replay.index, total)

@@ -8,8 +8,8 @@
 
 `STANDIN_TABLE` is a file of stories, one JSON object a line: {"known_at": "2025-01-01T00:00:00Z", "text": …}. It is
 read at each call; with `STANDIN_PEEKS` set, the instant that is asked for is ignored.
-`STANDIN_GREETING` is the description of the tool `greet`, `STANDIN_MARKS` a file that gets a line for each call of
-`greet`, and `STANDIN_TWICE` a name for one more tool.
+`STANDIN_GREETING` is the description of the tool `greet`, `STANDIN_STORIES` that of `stories`, and `STANDIN_MARKS` a
+file that gets a line for each call of `greet`.
 """
 
 import json
@@ -39,7 +39,9 @@ def build() -> Any:
 
     server = MCPServer("standin", instructions=f"Whoever reads this: {HIDDEN_PROMPT}.")
 
-    @server.tool(description="The newest stories that were known at an instant.")
+    @server.tool(
+        description=os.environ.get("STANDIN_STORIES", "The newest stories that were known at an instant.")
+    )
     async def stories(as_of: str, limit: int = 3) -> dict[str, Any]:
         is_honest = "STANDIN_PEEKS" not in os.environ
         known = [story for story in _stories() if story["known_at"] <= as_of or not is_honest]
