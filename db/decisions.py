@@ -27,7 +27,7 @@ async def newest_decisions(
 async def light_decisions(connection: Connection, account_id: UUID) -> list[DecisionRow]:
     """Read all of an account's decisions in the order of their ticks, without what was shown and said in them."""
     rows = await connection.fetch(
-        "select id, tick_ts, outcome, body || '{\"context\": \"\", \"calls\": []}' from decision_snapshots"
+        'select id, tick_ts, outcome, body || \'{"context": "", "calls": []}\' from decision_snapshots'
         " where account_id = $1 order by tick_ts, id",
         account_id,
     )
