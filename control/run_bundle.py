@@ -69,7 +69,7 @@ async def bundle(database: Database, row: RunRow, to: Path) -> Carried:
             series=[
                 await _series(connection, one) for each in loaded.symbols.values() for one in each.series
             ],
-            news=list(loaded.news or ()),
+            news=[] if spec.mask else list(loaded.news or ()),  # a mask withholds it
         )
         await _add_thoughts(connection, row, skill, spec, carried)
     write_bundle(carried, to)

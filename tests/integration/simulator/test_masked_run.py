@@ -135,6 +135,7 @@ async def test_a_masked_run_is_read_back_and_handed_on_as_it_is(
     assert "ASSET-1" in page
 
     await run_bundle.bundle(database, masked, tmp_path / "masked")
+    assert run_bundle.read_bundle(tmp_path / "masked").news == []
     run_id, held = await run_bundle.take_in(another_database, owner, tmp_path / "masked", LATER + DAY_MS)
     found = await run_check.replay_and_compare(
         another_database, run_id, NO_MODELS, held.digests, held.run.manifest
