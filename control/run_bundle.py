@@ -1,7 +1,7 @@
 """A run in one file, for a colleague or another machine: written, taken in, and replayed to the same bytes."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -16,17 +16,19 @@ from db import tape
 from db.connection import Connection
 from db.inference import CallRow, calls_of_keys, import_calls, import_tool_results, tool_results
 from db.market import BARS, FUNDING_RATES, MARKS, load_instruments
-from db.mcp_tools import approved_tools, import_tools
+from db.mcp_tools import approved_tools, import_tools, kept_tools
 from db.pool import Database
 from db.records import DecisionRow, load_rows
 from db.runs import RunRow, create_run
 from db.skills import load_version, save_version
+from domain.inference import Reply
 from domain.snapshots import DecisionSnapshot
 from domain.tools import PinnedTool, ToolRefused, pin
 from market import carrying
 from market.carrying import LAST_INSTANT, MOST_USD
 from market.tidy.problems import TidyError
 from simulator import rows as run_rows
+from simulator.manifest import tools_of
 from simulator.mask import world_of_rows
 from simulator.rows import KINDS, RunRows, SeriesRows
 from simulator.spec import RunSpec, SimulationError, from_config, to_config
@@ -104,8 +106,7 @@ async def _add_thoughts(
         return
     rows = await load_rows(connection, DecisionRow, row.id)
     decisions = [msgspec.convert(one.body, DecisionSnapshot) for one in rows]
-    approved = await approved_tools(connection, row.user_id, origin=spec.origin)
-    carried.tools = _as_in_the_run(row, [tool for tool in approved if tool.full_name in skill.tools])
+    carried.tools = await _tools(connection, row, spec)
     keys = list(dict.fromkeys(call.key for decision in decisions for call in decision.calls))
     calls = await calls_of_keys(connection, row.user_id, keys, origin=spec.origin)
     carried.calls = [_anonymous(call) for call in calls]
@@ -114,34 +115,43 @@ async def _add_thoughts(
             f"{missing:,} of the model's {len(keys):,} answers in run {row.id} are not recorded; "
             "run it with --mode record, and write that one into a bundle"
         )
-    asked = list(dict.fromkeys(_answers_asked(decisions, carried.tools)))
+    asked = list(dict.fromkeys(_answers_asked(decisions, calls, carried.tools)))
     carried.answers = await tool_results(connection, row.user_id, asked, origin=spec.origin)
 
 
-def _as_in_the_run(row: RunRow, tools: list[PinnedTool]) -> list[PinnedTool]:
-    """The definitions, if they are those that the run had."""
-    had = (row.manifest or {}).get("thinking", {}).get("mcp_tools", {})
-    for tool in tools:
-        if had.get(tool.full_name) != tool.digest:
-            raise Invalid(
-                f"{tool.full_name} was approved anew since run {row.id}; a bundle of it would not replay"
-            )
-    return tools
+async def _tools(connection: Connection, row: RunRow, spec: RunSpec) -> list[PinnedTool]:
+    """The definitions of the MCP tools that the run had: those that came with its file, or those it began with."""
+    had = tools_of(row.manifest or {})
+    if spec.origin:
+        found = await approved_tools(connection, row.user_id, origin=spec.origin)
+        found = [tool for tool in found if had.get(tool.full_name) == tool.digest]
+    else:
+        found = await kept_tools(connection, row.user_id, had)
+    if missing := sorted(had.keys() - {tool.full_name for tool in found}):
+        raise Invalid(
+            f"how {missing[0]} was described in run {row.id} is not recorded; a bundle of it would not replay"
+        )
+    return found
 
 
-def _answers_asked(decisions: Iterable[DecisionSnapshot], tools: Sequence[PinnedTool]) -> Iterable[str]:
-    """The keys under which the answers of MCP tools are kept."""
+def _answers_asked(
+    decisions: Iterable[DecisionSnapshot], calls: Iterable[CallRow], tools: Iterable[PinnedTool]
+) -> Iterator[str]:
+    """The keys under which the answers of MCP tools are kept: what the model asked of them, word for word, and when."""
     pins = {tool.wire_name: tool for tool in tools}
+    outcomes = {call.key: call.outcome for call in calls}
     for decision in decisions:
-        for use in (use for call in decision.calls for use in call.tools if use.name in pins):
-            if isinstance(use.arguments, dict):
-                yield answer_key(pins[use.name], use.arguments, decision.tick_ts)
+        for outcome in (outcomes[call.key] for call in decision.calls):
+            for block in outcome.content if isinstance(outcome, Reply) else ():
+                pin, given = pins.get(str(block.get("name"))), block.get("input")
+                if pin is not None and isinstance(given, dict):
+                    yield answer_key(pin, given, decision.tick_ts)
 
 
 def _anonymous(call: CallRow) -> CallRow:
     """A call without the gateway that it went by and the provider's number of it."""
     outcome = call.outcome
-    if hasattr(outcome, "request_id"):
+    if isinstance(outcome, Reply):
         outcome = msgspec.structs.replace(outcome, request_id="")
     return call._replace(route="", outcome=outcome)
 

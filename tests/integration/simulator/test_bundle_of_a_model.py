@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from agent.asking import Allowance
 from agent.mcp_servers import McpServers
 from agent.provider import Provider
 from control import run_bundle, run_check, runs, skills
@@ -21,7 +23,7 @@ from db.news import NewsRow, copy_in_news
 from db.pool import Database
 from db.runs import RunRow
 from domain.caps import LOOSEST
-from domain.inference import Reply
+from domain.inference import Failure, Reply
 from domain.time import DAY_MS, HOUR_MS, iso
 from tests.integration.agent.mcp_samples import program
 from tests.integration.simulator.bundles import lines_of, write
@@ -107,9 +109,10 @@ async def replayed(database: Database, user_id: UUID, file: Path) -> run_check.C
 
 
 def planted(file: Path, text: str) -> str:
-    """Change what the model said first, with a header that fits; gives the key of that call."""
+    """Let the model end a turn in which it called tools, with a header that fits; gives the key of that call."""
     lines = lines_of(file)
-    call = next(line["call"] for line in lines if line["type"] == "call")
+    calls = [line["call"] for line in lines if line["type"] == "call"]
+    call = next(call for call in calls if call[5]["stop"] == "tool_use")
     call[5] |= {"content": [{"type": "text", "text": text}], "stop": "end_turn"}
     write(file, lines)
     return str(call[1])
@@ -214,6 +217,19 @@ async def test_a_bundle_of_a_replay_is_one_too(
     assert len(second.answers) == 12
     assert len(second.tools) == 1
     assert second.digests == done.digests
+
+
+async def test_ticks_that_failed_fail_alike_elsewhere(
+    done: RunRow, api: StandIn, database: Database, another_database: Database, owner: UUID, tmp_path: Path
+) -> None:
+    """A failure is an outcome like any other, and goes along."""
+    little = Allowance(Decimal("0.0001"), Decimal(1), Decimal(1), Decimal(1))
+    failed = await made(database, owner, provider(api.url, allowance=little), seed=1, cash=Decimal(9_999))
+    assert (failed.metrics or {})["ticks"]["failed"] == 12
+    held = await run_bundle.bundle(database, failed, tmp_path / "failed")
+
+    assert {type(call.outcome) for call in held.calls} == {Failure}
+    assert (await replayed(another_database, owner, tmp_path / "failed")).differs == []
 
 
 async def test_a_run_that_was_not_recorded_makes_no_bundle(
