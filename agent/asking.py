@@ -75,8 +75,8 @@ class Patience:
 class Allowance(msgspec.Struct, frozen=True):
     """What thinking may cost, in USD: one call, one tick, then the budgets that are shared and kept.
 
-    `run` is the budget of a simulation; `deployment` names a deployment, which has a budget of its own for each day. The
-    others are a person's day's and the whole installation's. Days are UTC.
+    `run` is the budget of a simulation; `deployment` names a deployment, which has a budget of its own for each day.
+    The others are a person's day's and the whole installation's. Days are UTC.
     """
 
     per_call_usd: Decimal
@@ -145,12 +145,13 @@ class Asker:
         reached, or a replay that misses. A failure that may pass is an outcome.
         """
         asked = {**body, "api_version": api_version(body), "form": KEY_FORM, "sample": self._sample}
-        content, parts = _encode(asked), parts_of(asked)
+        content = _encode(asked)
         key = hashlib.sha256(content).hexdigest()
         if self._mode != "live":
             found = await self._ledger.find(key)
             if found is not None and (self._mode == "replay" or not isinstance(found.outcome, Failure)):
                 return key, found
+        parts = parts_of(asked)
         if self._mode == "replay":
             raise NotRecorded(await self._difference(key, parts))
         if self._open_door is None:

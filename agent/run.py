@@ -6,9 +6,8 @@ import msgspec
 
 from agent.baselines import Trader, baseline
 from agent.tick import Tick
-from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder
+from domain.actions import Action, in_words
 from domain.inference import Memo
-from domain.money import plain
 from domain.snapshots import DecisionSnapshot, TickOutcome
 from domain.verdicts import Verdict
 from engine.engine import Engine
@@ -68,26 +67,16 @@ def baseline_for(skill: Skill, seed: int) -> Trader | None:
 
 def _remember(memos: list[Memo], tick: Tick) -> None:
     """Keep a decision for the ticks to come, and only the newest of them."""
-    done = [_in_words(*one) for one in zip(tick.actions, tick.verdicts, strict=True)]
+    done = [_told(*one) for one in zip(tick.actions, tick.verdicts, strict=True)]
     said = tick.note[:MOST_MEMO_NOTE]
     memos.append(Memo(tick.ts, "; ".join([*done, *([said] if said else [])]) or "held"))
     del memos[:-MOST_MEMOS]
 
 
-def _in_words(action: Action, verdict: Verdict) -> str:
+def _told(action: Action, verdict: Verdict) -> str:
     """One action and what the engine said of it."""
-    match action:
-        case ProposeOrder():
-            at = "at the market" if action.limit_px is None else f"at {plain(action.limit_px)}"
-            what = f"{action.side} {plain(action.size)} {action.symbol} {at}"
-        case CancelOrder():
-            what = f"cancel order {action.order}"
-        case ClosePosition():
-            what = f"close {action.symbol}"
-        case _:
-            what = f"protect {action.symbol}"
-    refused = f"refused: {verdict.refusals[0]}" if verdict.refusals else "approved"
-    return f"{what}: {refused}"
+    said = f"refused: {verdict.refusals[0]}" if verdict.refusals else "approved"
+    return f"{in_words(action)}: {said}"
 
 
 def _snapshot(agent: Agent, tick: Tick) -> DecisionSnapshot:

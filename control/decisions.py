@@ -10,12 +10,12 @@ from control.errors import Invalid, NotFound
 from db.decisions import decision_at, newest_decisions, ticks_around
 from db.pool import Database
 from db.records import DecisionRow
-from domain.actions import Action
+from domain.actions import Action, in_words
 from domain.inference import Inference
 from domain.snapshots import DecisionSnapshot
 from domain.time import iso
 from domain.verdicts import Verdict
-from simulator.report.trade_rows import action_in_words
+from simulator.report.words import grouped
 
 MOST_DECISIONS = 1_000
 PAGE = 100
@@ -102,7 +102,7 @@ def steps(decision: DecisionSnapshot) -> Iterator[tuple[Action, Verdict]]:
 
 def answer_in_words(action: Action, verdict: Verdict) -> str:
     """One action and what the engine said of it: "buy 0.1 BTC: refused, max_leverage 3, would have been 5"."""
-    what = action_in_words(action)
+    what = in_words(action, grouped)
     if verdict.refusals:
         return f"{what}: refused, {' and '.join(map(str, verdict.refusals))}"
     numbers = ", ".join(map(str, verdict.orders))

@@ -11,6 +11,7 @@ import msgspec
 from agent.provider import ANTHROPIC, Provider
 from control.errors import Invalid, NotFound
 from db import runs as store
+from db.connection import Connection
 from db.errors import Refused as StoreRefused
 from db.inference import spent as spent_in
 from db.pool import Database
@@ -159,11 +160,13 @@ async def spent(database: Database, user_id: UUID, run_ids: Sequence[UUID]) -> D
 
 
 async def find(database: Database, user_id: UUID, reference: str) -> RunRow:
-    """Give the run of this id, or of the only one whose id ends like this; `last` is the newest. Raises NotFound."""
+    """Give the run of this id, or of the only one whose id ends like this; `last` is what was asked for last.
+
+    Of a batch that is the first run. Raises NotFound.
+    """
     async with database.as_user(user_id) as connection:
         if reference == "last":
-            newest = await store.list_runs(connection, limit=1)
-            found = newest[0].id if newest else None
+            found = await _last(connection)
         else:
             found = _named(reference, await store.find_runs(connection, reference))
         row = None if found is None else await store.load_run(connection, found)
@@ -279,6 +282,13 @@ def _cutoff(skill: Skill, request: RunRequest, provider: Provider) -> int | None
         return request.cutoff_ts or 0
     facts = provider.facts(skill)
     return None if facts is None else facts.knowledge_ends_ts
+
+
+async def _last(connection: Connection) -> UUID | None:
+    newest = await store.list_runs(connection, limit=1)
+    if newest and newest[0].batch is not None:
+        newest = await store.batch_runs(connection, newest[0].batch)
+    return newest[0].id if newest else None
 
 
 def _named(reference: str, found: list[UUID]) -> UUID | None:

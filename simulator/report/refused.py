@@ -5,11 +5,12 @@ from itertools import islice
 
 import msgspec
 
+from domain.actions import in_words
 from domain.time import iso
 from simulator.metrics import Metrics
 from simulator.record import RunRecord
 from simulator.report import words
-from simulator.report.trade_rows import When, action_in_words
+from simulator.report.trade_rows import When
 
 LATEST = 4
 """How many refusals are shown with their reasons."""
@@ -58,4 +59,4 @@ def _backwards(record: RunRecord) -> Iterator[Refused]:
         for action, verdict in reversed(answered):
             if not verdict.approved:
                 when = When(words.minute(decision.tick_ts), iso(decision.tick_ts))
-                yield Refused(when, action_in_words(action), tuple(map(str, verdict.refusals)))
+                yield Refused(when, in_words(action, words.grouped), tuple(map(str, verdict.refusals)))

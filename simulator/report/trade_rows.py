@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder, SetProtection
+from domain.actions import Action, in_words
 from domain.money import BPS, ZERO
 from domain.orders import Fill, Liquidity, Side
 from domain.snapshots import DecisionSnapshot
@@ -173,29 +173,7 @@ def _quotes(decision: DecisionSnapshot) -> Iterator[str]:
 
 def _answer(action: Action, verdict: Verdict) -> Answer:
     reasons = tuple(str(refusal) for refusal in verdict.refusals) or ((verdict.note,) if verdict.note else ())
-    return Answer(verdict.approved, action_in_words(action), reasons)
-
-
-def action_in_words(action: Action) -> str:
-    """An action as a person would say it: "buy 0.14 BTC, stop 94,126"."""
-    match action:
-        case ProposeOrder():
-            at = "" if action.limit_px is None else f" at {words.grouped(action.limit_px)}"
-            what = f"{action.side} {words.grouped(action.size)} {action.symbol}{at}"
-            return what + _protection(action.stop_px, action.take_profit_px)
-        case CancelOrder():
-            return f"cancel order {action.order}"
-        case SetProtection():
-            return f"protect {action.symbol}" + (
-                _protection(action.stop_px, action.take_profit_px) or ", no stop and no target"
-            )
-        case ClosePosition():
-            return f"close {action.symbol}"
-
-
-def _protection(stop_px: Decimal | None, target_px: Decimal | None) -> str:
-    stop = "" if stop_px is None else f", stop {words.grouped(stop_px)}"
-    return stop + ("" if target_px is None else f", target {words.grouped(target_px)}")
+    return Answer(verdict.approved, in_words(action, words.grouped), reasons)
 
 
 def _fill_in_words(fill: Fill, step: Decimal) -> str:

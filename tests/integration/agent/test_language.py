@@ -115,7 +115,7 @@ async def test_a_model_remembers_what_it_decided() -> None:
         await here.decide()
         first, _, later = (body["messages"][0]["content"][0]["text"] for body in here.api.bodies)
     assert "I follow the trend." not in first
-    assert "buy 1 BTC at the market: approved; I follow the trend." in later
+    assert "buy 1 BTC, stop 97: approved; I follow the trend." in later
 
 
 async def test_a_tick_makes_so_many_calls_and_no_more() -> None:

@@ -101,6 +101,7 @@ def test_several_runs_have_a_band_and_a_control(
     assert runs["n"] == len(runs["each"]) == runs["metrics"]["net_return"]["n"] == 3
     assert sorted(each["sample"] for each in runs["each"]) == [0, 1, 2]
     assert done["run_id"] in {each["run_id"] for each in runs["each"]}
+    assert sim("show", "last")["run_id"] == done["run_id"]
     assert done["control"]["run_id"] not in {each["run_id"] for each in runs["each"]}
     assert len({each["total_return"] for each in runs["each"]}) > 1
     assert done["control"]["total_return"] != 0
