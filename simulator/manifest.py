@@ -15,7 +15,7 @@ from simulator.spec import RunSpec, to_config
 from skills.schema import front_matter
 from skills.skill import Skill
 
-_ELSEWHERE = frozenset({"platform", "mode", "origin"})
+_ELSEWHERE = frozenset({"platform", "mode", "origin", "mcp_tools"})
 """Settings that are no part of a result: caps stand elsewhere, and whence a model's outputs came is no matter."""
 
 
@@ -53,6 +53,12 @@ def build_manifest(
             **{part: market.description[part] for part in ("mask",) if part in market.description},
         }
     )
+
+
+def tools_of(manifest: dict[str, Any]) -> dict[str, str]:
+    """The digests of the MCP tools that a run had, by name."""
+    found: dict[str, str] = manifest.get("thinking", {}).get("mcp_tools", {})
+    return found
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:

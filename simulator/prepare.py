@@ -26,7 +26,7 @@ from engine.journal import GENESIS, BatchedJournal
 from market.news import StoredNews
 from simulator.archive import History, history_of
 from simulator.data import MarketData
-from simulator.manifest import build_manifest, manifest_digest
+from simulator.manifest import build_manifest, manifest_digest, tools_of
 from simulator.mask import World, load_world
 from simulator.replay import Checkpoint, Replay
 from simulator.spec import RunSpec, SimulationError, from_config
@@ -71,7 +71,7 @@ async def prepare(database: Database, row: RunRow, provider: Provider) -> Prepar
     trader, thinking = await trader_of(database, row.user_id, row.id, skill, spec, caps, provider)
     manifest = build_manifest(skill, version.number, version.digest, spec, caps, market, thinking)
     made_of = manifest_digest(manifest)
-    begin = beginning(spec) if saved is None else _continue(saved, made_of, _tools(manifest), row)
+    begin = beginning(spec) if saved is None else _continue(saved, made_of, tools_of(manifest), row)
     return Prepared(row, skill, spec, market, trader, manifest, made_of, history, begin)
 
 
@@ -113,7 +113,7 @@ def beginning(spec: RunSpec) -> Checkpoint:
 
 def checkpoint_of(run: Prepared, at: Checkpoint) -> bytes:
     """Write down where a run stands, for `prepare` to go on from."""
-    return msgspec.msgpack.encode(Saved(run.made_of, at, _tools(run.manifest)))
+    return msgspec.msgpack.encode(Saved(run.made_of, at, tools_of(run.manifest)))
 
 
 def _continue(saved: bytes, made_of: str, tools: dict[str, str], row: RunRow) -> Checkpoint:
@@ -129,12 +129,6 @@ def _continue(saved: bytes, made_of: str, tools: dict[str, str], row: RunRow) ->
         f"run {row.id} can't go on: its market data, or a default of this program, has changed since it "
         "began; start a new run"
     )
-
-
-def _tools(manifest: dict[str, Any]) -> dict[str, str]:
-    """The digests of a run's MCP tools, by name."""
-    found: dict[str, str] = manifest.get("thinking", {}).get("mcp_tools", {})
-    return found
 
 
 def replay_of(

@@ -27,8 +27,9 @@ class RunSpec(msgspec.Struct, frozen=True):
     0 for a baseline, None where it is not known.
 
     `sample` tells runs apart that ask a model the same; `mask` hides names, dates and price levels. `mode` says where
-    a model's outputs come from, and `origin` whose record is replayed: "" is one's own, else a bundle's digest. These
-    two change nothing about a result, so they are not in its manifest.
+    a model's outputs come from, `origin` whose record is replayed ("" is one's own, else a bundle's digest), and
+    `mcp_tools` with which tools: the digests of those that the replayed run had, by name. These three change nothing
+    about a result, so they are not in its manifest.
     """
 
     from_ts: int
@@ -44,6 +45,7 @@ class RunSpec(msgspec.Struct, frozen=True):
     mask: bool = False
     mode: Mode = "record"
     origin: str = ""
+    mcp_tools: dict[str, str] = {}
 
     @property
     def cost_model(self) -> Costs:

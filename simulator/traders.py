@@ -12,7 +12,7 @@ from agent.outside import NotApproved, NotForSimulations, Outside, pins_of
 from agent.provider import Provider, run_budget
 from agent.run import baseline_for
 from db.inference import PostgresLedger
-from db.mcp_tools import approved_tools
+from db.mcp_tools import approved_tools, keep_tools, kept_tools
 from db.pool import Database
 from domain.caps import Caps
 from domain.tools import PinnedTool
@@ -47,14 +47,21 @@ async def trader_of(
 
 
 async def _pins(database: Database, user_id: UUID, skill: Skill, spec: RunSpec) -> list[PinnedTool]:
+    """The tools as they are approved, or as the run had them that is replayed."""
     if not skill.mcp:
         return []
     async with database.as_worker() as connection:
-        approved = await approved_tools(connection, user_id, origin=spec.origin)
-    try:
-        return pins_of(skill.tools, approved)
-    except NotApproved as error:
-        raise SimulationError(str(error)) from error
+        if spec.mode == "replay" and spec.mcp_tools and not spec.origin:
+            there_are = await kept_tools(connection, user_id, spec.mcp_tools)
+        else:
+            there_are = await approved_tools(connection, user_id, origin=spec.origin)
+        try:
+            pins = pins_of(skill.tools, there_are)
+        except NotApproved as error:
+            raise SimulationError(str(error)) from error
+        if spec.mode != "replay":
+            await keep_tools(connection, user_id, pins)
+    return pins
 
 
 def _in_manifest(trader: LanguageTrader, pins: list[PinnedTool]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from db.errors import DatabaseError
 from db.inference import PostgresLedger
-from db.mcp_tools import approve_tool, approved_tools, import_tools, revoke_tools
+from db.mcp_tools import approve_tool, approved_tools, import_tools, keep_tools, kept_tools, revoke_tools
 from db.pool import Database
 from domain.inference import ToolUse
 from domain.tools import PinnedTool, pin
@@ -79,6 +79,22 @@ async def test_what_came_in_with_a_file_approves_nothing(database: Database, own
             await import_tools(connection, owner, "", [tool()])
     async with database.as_user(owner) as connection:
         assert await revoke_tools(connection, owner, "news") == []
+
+
+async def test_what_a_run_began_with_outlives_its_approval(
+    database: Database, owner: UUID, other_user: UUID
+) -> None:
+    """Each form is found by its digest, by nobody else, and approves nothing."""
+    forms = [tool(), tool(description="Finds other stories.")]
+    async with database.as_worker() as connection:
+        for form in (*forms, forms[0]):
+            await keep_tools(connection, owner, [form])
+        for form in forms:
+            had = {form.full_name: form.digest, "news.gone": form.digest}
+            assert await kept_tools(connection, owner, had) == [form]
+            assert await kept_tools(connection, other_user, had) == []
+        assert await kept_tools(connection, owner, {}) == []
+        assert await approved_tools(connection, owner) == []
 
 
 async def test_only_an_answer_that_never_came_gives_way(database: Database, owner: UUID) -> None:

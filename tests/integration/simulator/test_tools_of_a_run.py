@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +10,13 @@ import pytest
 
 from agent.mcp_servers import McpServers
 from agent.provider import Provider
-from control import runs, tools
+from control import run_bundle, run_check, runs, tools
 from control.errors import Invalid
 from db.pool import Database
 from domain.time import HOUR_MS
 from simulator.run import Finished, execute
 from tests.integration.agent.mcp_samples import program
-from tests.integration.simulator.samples import T0, keep_market, row_of, skill_text
+from tests.integration.simulator.samples import DAYS, LATER, T0, keep_market, row_of, skill_text
 from tests.integration.simulator.thinking import ask
 from tests.standins.brains import digest, symbols, turns
 from tests.standins.messages_api import StandIn, stand_in
@@ -154,8 +155,43 @@ async def test_a_run_whose_tool_was_revoked_stops_in_one_line(
         assert (await runs.carry_out(database, run_id, models)).record.inference.calls == 6 * 3
 
 
+@pytest.mark.parametrize("becomes", ["revoked", "approved in another form"])
+async def test_whatever_becomes_of_an_approval_a_run_is_replayed_and_handed_on(
+    database: Database,
+    another_database: Database,
+    owner: UUID,
+    api: StandIn,
+    tmp_path: Path,
+    becomes: str,
+) -> None:
+    """Here and elsewhere, with neither server nor settings; but a run of one's own needs the approval."""
+    async with serving(api) as models:
+        await approve(database, owner, models)
+        (run_id,) = await ask(database, owner, models, TEXT, **PERIOD)
+        done = await runs.carry_out(database, run_id, models)
+    if becomes == "revoked":
+        await tools.revoke(database, owner, "desk", ["stories"])
+    else:
+        async with serving(api, STANDIN_STORIES="Other stories.") as changed:
+            await approve(database, owner, changed)
+    asked, row = api.calls, await row_of(database, owner, run_id)
+
+    again = await run_check.ask_again(database, owner, row)
+    here = await run_check.replay_and_compare(database, again, NO_MODELS, done.digests, done.record.manifest)
+    await run_bundle.bundle(database, row, tmp_path / "run")
+    taken_in, held = await run_bundle.take_in(another_database, owner, tmp_path / "run", LATER + DAYS)
+    there = await run_check.replay_and_compare(
+        another_database, taken_in, NO_MODELS, held.digests, held.run.manifest
+    )
+    assert [(one.why, one.differs) for one in (here, there)] == [((), [])] * 2
+    assert api.calls == asked
+    if becomes == "revoked":
+        (run_id,) = await ask(database, owner, NO_MODELS, TEXT, mode="replay", **PERIOD)
+        assert "desk.stories is not approved" in await stopped(database, owner, run_id, NO_MODELS)
+
+
 async def test_a_masked_run_has_none_of_them_and_says_so(
-    database: Database, owner: UUID, api: StandIn
+    database: Database, another_database: Database, owner: UUID, api: StandIn, tmp_path: Path
 ) -> None:
     """A server would name what is hidden. Its run shows no trace of one, and warns; the plain run beside it has all."""
     async with serving(api) as models:
@@ -177,3 +213,11 @@ async def test_a_masked_run_has_none_of_them_and_says_so(
     withheld = "The tools of MCP servers were withheld, because they speak of the real world."
     assert withheld in masked.record.warnings
     assert withheld not in plain.record.warnings
+
+    masked_row = await row_of(database, owner, ids[1])
+    assert (await run_bundle.bundle(database, masked_row, tmp_path / "run")).tools == []
+    taken_in, held = await run_bundle.take_in(another_database, owner, tmp_path / "run", LATER + DAYS)
+    found = await run_check.replay_and_compare(
+        another_database, taken_in, NO_MODELS, held.digests, held.run.manifest
+    )
+    assert (found.why, found.differs) == ((), [])
