@@ -6,8 +6,9 @@ Whatever ends the process in between, what was saved is whole, and the run goes 
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from typing import Any, NoReturn
 from uuid import UUID
 
 import msgspec
@@ -18,6 +19,7 @@ from db.errors import DatabaseError
 from db.pool import Database
 from db.runs import (
     STALE_AFTER_S,
+    Chunk,
     RunLost,
     RunRow,
     claim_run,
@@ -38,6 +40,7 @@ from simulator.spec import SimulationError
 
 FIRST_BARS, MOST_BARS = 1_000, 25_000
 SAVE_EVERY_S = 1.0
+BEAT_EVERY_S = 2.0
 
 Progress = Callable[[int, int], None]
 """Is told how many bars of how many have been replayed."""
@@ -83,7 +86,10 @@ async def execute(
         try:
             run = await prepare(database, row, provider)
             timing = Timing()
-            end = await _replay_all(database, run, timing, worker, progress, most_bars)
+            replaying = _replay_all(database, run, timing, worker, progress, most_bars)
+            end = await (
+                replaying if run.skill.baseline else _while_it_is_ours(database, run, worker, replaying)
+            )
             return await _finish(database, run, timing, end, worker)
         except SimulationError as error:
             await _stop(database, row, worker, "failed", str(error))
@@ -129,6 +135,36 @@ async def _why_not(database: Database, run_id: UUID) -> str:
     if row.status == "running":
         return f"run {run_id} is being carried out by another process; cancel it first to take it over"
     return f"run {run_id} is {row.status}; it can't be carried out again"
+
+
+async def _while_it_is_ours(
+    database: Database, run: Prepared, worker: str, replaying: Coroutine[Any, Any, Checkpoint]
+) -> Checkpoint:
+    """Carry a replay out that may have to wait for a model for minutes, giving signs of life meanwhile.
+
+    Raises RunLost, and ends the replay, once the run was cancelled or taken by another process.
+    """
+    work, beats = asyncio.ensure_future(replaying), asyncio.ensure_future(_beat(database, run, worker))
+    try:
+        await asyncio.wait((work, beats), return_when=asyncio.FIRST_COMPLETED)
+        return await (work if work.done() else beats)
+    finally:
+        for task in (work, beats):
+            task.cancel()
+        await asyncio.gather(work, beats, return_exceptions=True)
+
+
+async def _beat(database: Database, run: Prepared, worker: str) -> NoReturn:
+    """Say again and again that a run is being carried out. Raises RunLost when it is no longer this worker's."""
+    while True:
+        await asyncio.sleep(BEAT_EVERY_S)
+        try:
+            async with database.as_worker() as connection:
+                await save_chunk(connection, run.row.id, worker, Chunk(progress=0))
+        except RunLost:
+            raise
+        except DatabaseError:
+            continue  # who saves next will say what is wrong
 
 
 @contextmanager

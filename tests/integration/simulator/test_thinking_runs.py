@@ -1,5 +1,6 @@
 """A run that a model decides: recorded once, then replayed without a model, to the byte; and what a replay misses."""
 
+import asyncio
 import gzip
 from decimal import Decimal
 from pathlib import Path
@@ -8,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from agent.asking import Allowance
 from control import runs
 from control.errors import Invalid
 from db.pool import Database
@@ -70,6 +72,30 @@ async def test_a_recorded_run_is_replayed_to_the_byte_without_a_model(
     assert again.record.inference == first.record.inference
     assert again.record.inference.cost_usd == await runs.spent(database, owner, [first_id]) == biller.total
     assert await runs.spent(database, owner, [second_id]) == 0
+
+
+async def test_a_run_with_failed_ticks_is_replayed_to_the_byte(
+    market: None, database: Database, owner: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storms, cut and late answers, a tick's budget: each failure is recorded, and the replay fails alike."""
+    monkeypatch.setattr("agent.asking.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("agent.asking.LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr("agent.asking.MOST_ATTEMPTS", 2)
+    tick = Allowance(Decimal(1), Decimal("0.25"), Decimal(90), Decimal(90))
+    async with stand_in(Biller(seed=1, faults=55, late_ms=2_000)) as api:
+        models = provider(api.url, allowance=tick, timeout_s=0.2)
+        (run_id,) = await ask(database, owner, models)
+        first = await runs.carry_out(database, run_id, models)
+    again = await replayed(database, owner)
+
+    ended = first.record.inference.ended
+    assert len(ended) >= 3
+    assert "tick_budget" in ended
+    assert (
+        0 < first.record.ticks["failed"] <= sum(ended.values()) <= TICKS
+    )  # one that failed after acting has acted
+    assert again.digests == first.digests
+    assert again.record.inference == first.record.inference
 
 
 async def test_a_second_run_is_recorded_out_of_the_record(
@@ -165,3 +191,46 @@ async def test_a_live_run_reads_and_records_nothing(market: None, database: Data
     assert [biller.keys.count(key) for key in biller.keys] == [3] * 3 * calls
     assert other.digests["ledger"] == live.digests["ledger"]
     assert await runs.spent(database, owner, [UUID(live.record.run_id)]) == live.record.inference.cost_usd
+
+
+async def test_a_run_is_cancelled_while_its_model_thinks(
+    market: None, database: Database, owner: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its worker finds out before an answer comes, hangs up, and leaves the run as it was cancelled."""
+    monkeypatch.setattr("simulator.run.BEAT_EVERY_S", 0.02)
+    async with stand_in(Biller(), latency_ms=600_000) as api:
+        models = provider(api.url, timeout_s=600)
+        (run_id,) = await ask(database, owner, models)
+        thinking = asyncio.create_task(refused(database, run_id, models))
+        while not api.calls:
+            await asyncio.sleep(0)
+        await runs.cancel(database, owner, run_id)
+        said = await thinking
+        await api.someone_hung_up.wait()
+    assert "cancelled" in said
+    assert (await row_of(database, owner, run_id)).status == "cancelled"
+
+
+async def test_a_run_whose_model_thinks_for_long_is_not_taken_over(
+    market: None, database: Database, owner: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gives signs of life while it waits, so another process that is told to go on with it declines."""
+    monkeypatch.setattr("simulator.run.BEAT_EVERY_S", 0.02)
+    async with stand_in(Biller(), latency_ms=600_000) as api:
+        models = provider(api.url, timeout_s=600)
+        (run_id,) = await ask(database, owner, models)
+        thinking = asyncio.create_task(refused(database, run_id, models))
+        while not api.calls:
+            await asyncio.sleep(0)
+        async with database.as_worker() as connection:
+            await connection.execute("update sim_runs set heartbeat = now() - interval '1 hour'")
+        async with database.as_worker() as connection:
+            while await connection.fetchval(
+                "select heartbeat < clock_timestamp() - interval '1 minute' from sim_runs"
+            ):
+                await connection.fetchval("select pg_sleep(0.01)")
+        said = await refused(database, run_id, models)
+        await runs.cancel(database, owner, run_id)
+        await thinking
+    assert "is being carried out by another process" in said
+    assert api.calls == 1
