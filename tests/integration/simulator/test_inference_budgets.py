@@ -91,7 +91,7 @@ async def test_no_budget_is_passed_by_sixteen_runs(
     people = [owner, other_user] * 8
     async with stand_in(biller) as api:
         models = provider(
-            api.url, allowance=Allowance(CALL, TICK, mine_usd, all_usd), at_once=64, timeout_s=0.2
+            api.url, allowance=Allowance(CALL, TICK, mine_usd, all_usd), at_once=64, timeout_s=0.4
         )
         ids = await ask_for_all(database, people, models, run_usd)
         said = await asyncio.gather(*(carry_out(database, run_id, models) for run_id in ids))

@@ -83,7 +83,7 @@ async def test_a_run_with_failed_ticks_is_replayed_to_the_byte(
     monkeypatch.setattr("agent.asking.MOST_ATTEMPTS", 2)
     tick = Allowance(Decimal(1), Decimal("0.25"), Decimal(90), Decimal(90))
     async with stand_in(Biller(seed=1, faults=55, late_ms=2_000)) as api:
-        models = provider(api.url, allowance=tick, timeout_s=0.2)
+        models = provider(api.url, allowance=tick, timeout_s=0.4)
         (run_id,) = await ask(database, owner, models)
         first = await runs.carry_out(database, run_id, models)
     again = await replayed(database, owner)
