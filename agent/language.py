@@ -96,6 +96,7 @@ class _Talk:
         self._usd = ZERO
         self._uses = 0
         self._malformed = 0
+        self._taken: set[str] = set()  # ids of tool calls
 
     async def hold(self) -> None:
         """Go on until the model ends its turn, or a bound ends it."""
@@ -158,17 +159,31 @@ class _Talk:
 
     def _reply_to(self, reply: Reply, wanted: Sequence[Block], uses: Sequence[ToolUse], problem: str) -> None:
         """Append what the model said, exactly as it said it, and the answers to it."""
-        content = [_sendable(block) for block in reply.content]
+        ids = self._ids(wanted)
+        rest = iter(ids)
+        content = [
+            _sendable(block, next(rest) if block.get("type") == "tool_use" else "") for block in reply.content
+        ]
         if content:
             self._messages.append({"role": "assistant", "content": content})
         if uses:
-            results = [
-                (_word(block.get("id")), use.answer, use.is_error)
-                for block, use in zip(wanted, uses, strict=True)
-            ]
+            results = [(one, use.answer, use.is_error) for one, use in zip(ids, uses, strict=True)]
             self._messages.append(answers(results))
         elif problem:
             self._messages.append(remark(EMPTY if problem == "empty" else PROSE))
+
+    def _ids(self, wanted: Sequence[Block]) -> list[str]:
+        """An id for each tool call: its own, unless an earlier call has it, since the API takes each once."""
+        ids = []
+        for block in wanted:
+            own = found = _word(block.get("id"))
+            again = 0
+            while found in self._taken:
+                again += 1
+                found = f"{own[: MOST_WORD - 8]}_{again}"
+            self._taken.add(found)
+            ids.append(found)
+        return ids
 
     def _note(
         self, key: str, reply: Reply, cost: Decimal | None, uses: Sequence[ToolUse] = (), problem: str = ""
@@ -205,11 +220,11 @@ def _problem_of(reply: Reply) -> str:
     return "call_in_text" if reply.stop == "tool_use" or _CALL_IN_TEXT.search(text) else ""
 
 
-def _sendable(block: Block) -> Block:
-    """A block as the API takes it back: as it came, but for names of calls in a form that it would refuse."""
+def _sendable(block: Block, call_id: str) -> Block:
+    """A block as the API takes it back: as it came, but for a call's id, and a name that it would refuse."""
     kept = {name: value for name, value in block.items() if name != UNREADABLE}
     if kept.get("type") == "tool_use":
-        kept |= {name: _word(kept.get(name)) for name in ("id", "name")}
+        kept |= {"id": call_id, "name": _word(kept.get("name"))}
     return kept
 
 
