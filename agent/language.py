@@ -49,7 +49,7 @@ _CUT = {
     "model_context_window_exceeded": "the answer was cut, because the model's context was full",
 }
 _NO_WORD = re.compile(r"[^a-zA-Z0-9_-]")
-_CALL_IN_TEXT = re.compile(r"[{｛]|<\s*(tool|function|invoke|antml)|^\s*[\[［]\s*[\"'{\d-]", re.I | re.M)
+_CALL_IN_TEXT = re.compile(r"[{｛]|<\s*(tool|function|invoke|antml)|^[^\S\n]*[\[［]\s*[\"'{\d-]", re.I | re.M)
 
 
 class LanguageTrader:
@@ -158,11 +158,13 @@ class _Talk:
         return await self._trader.toolbox.call(self._tick, name, msgspec.json.encode(arguments))
 
     def _reply_to(self, reply: Reply, wanted: Sequence[Block], uses: Sequence[ToolUse], problem: str) -> None:
-        """Append what the model said, exactly as it said it, and the answers to it."""
+        """Append what the model said, as it said it but for what the API does not take back, and the answers to it."""
         ids = self._ids(wanted)
         rest = iter(ids)
         content = [
-            _sendable(block, next(rest) if block.get("type") == "tool_use" else "") for block in reply.content
+            _sendable(block, next(rest) if block.get("type") == "tool_use" else "")
+            for block in reply.content
+            if not _is_blank(block)
         ]
         if content:
             self._messages.append({"role": "assistant", "content": content})
@@ -218,6 +220,11 @@ def _problem_of(reply: Reply) -> str:
     if not text:
         return "empty"
     return "call_in_text" if reply.stop == "tool_use" or _CALL_IN_TEXT.search(text) else ""
+
+
+def _is_blank(block: Block) -> bool:
+    """Whether a block is text without a word: "text content blocks must contain non-whitespace text"."""
+    return block.get("type") == "text" and not str(block.get("text", "")).strip()
 
 
 def _sendable(block: Block, call_id: str) -> Block:

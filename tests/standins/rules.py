@@ -145,6 +145,8 @@ def _of_block(block: Body, at: str, waiting: list[str]) -> Iterator[str]:
         yield f"{at}.{kind}.{field}: Extra inputs are not permitted"
     if kind == "text" and not block.get("text"):
         yield f"{at}: text content blocks must be non-empty"
+    elif kind == "text" and not block["text"].strip():
+        yield f"{at}: text content blocks must contain non-whitespace text"
     if kind == "tool_use" and not isinstance(block.get("input"), dict):
         yield f"{at}.tool_use.input: Input should be a valid dictionary"
     if kind == "tool_use" and not TOOL_NAME.fullmatch(str(block.get("name"))):

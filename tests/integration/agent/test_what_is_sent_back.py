@@ -1,4 +1,4 @@
-"""Ids that a model, or a gateway, gives to several tool calls: each is answered, and the API takes the answers."""
+"""What the API does not take back as it gave it, an id for several calls or text without a word: the tick goes on."""
 
 from typing import Any
 
@@ -45,6 +45,19 @@ async def test_an_id_that_is_nobody_elses_stays() -> None:
     async with desk([looks("toolu_01", "toolu_02"), say("HOLD")]) as found:
         await found.decide()
         assert ids_of(found.api.bodies[-1], "tool_use", "id") == ["toolu_01", "toolu_02"]
+
+
+@pytest.mark.parametrize("blank", ["\n\n", " ", "\t"])
+async def test_text_without_a_word_is_not_sent_back(blank: str) -> None:
+    """Beside a call or alone: the call is answered, and what is empty is asked for again."""
+    text: dict[str, Any] = {"type": "text", "text": blank}
+    (used,) = looks("toolu_01").content
+    async with desk([Step((text,)), Step((text, used, text), "tool_use"), say("HOLD")]) as found:
+        decision = await found.decide()
+        last = found.api.bodies[-1]
+    assert decision.snapshot
+    assert [call.problem for call in decision.snapshot.calls] == ["empty", "", ""]
+    assert all(block.get("text", "x").strip() for message in last["messages"] for block in message["content"])
 
 
 def ids_of(body: Any, kind: str, field: str) -> list[str]:
