@@ -16,7 +16,11 @@ import msgspec
 MOST_SOURCE = 80
 
 _ROUNDS = 5
-_DROPPED = re.compile(r"<!--.*?-->|<(script|style|template|noscript|iframe)\b[^<>]*>.*?</\1\s*>", re.I | re.S)
+_DROPPED = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style|template|noscript|iframe)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.I | re.S
+)
+"""What is between such marks goes, to the end of the text where the second is missing: as a browser reads it, and in
+time that grows with the text's length alone."""
 _BLOCK = re.compile(
     r"</?(?:p|br|hr|div|li|ul|ol|table|tr|td|th|h[1-6]|section|article|blockquote|pre)\b[^<>]*>", re.I
 )
