@@ -69,6 +69,7 @@ class Answer:
         self.whole: Reply | None = None  # as soon as it has all come in
         self._blocks: dict[int, dict[str, Any]] = {}
         self._pieces: dict[int, dict[str, list[str]]] = {}
+        self._citations: dict[int, list[Any]] = {}
         self._received = 0  # characters of text, thinking and arguments
         self._usage: dict[str, Any] = {}
         self._stop = ""
@@ -137,9 +138,7 @@ class Answer:
     def _take_delta(self, number: int, delta: Mapping[str, Any]) -> None:
         kind = delta.get("type")
         if kind == "citations_delta":
-            block = self._blocks.get(number, {})
-            told = block.get("citations")
-            block["citations"] = [*(told if isinstance(told, list) else ()), delta.get("citation")]
+            self._citations.setdefault(number, []).append(delta.get("citation"))
         elif isinstance(kind, str) and kind in _FIELDS and isinstance(text := delta.get(_FIELDS[kind]), str):
             self._received += len(text)
             self._pieces.setdefault(number, {}).setdefault(_FIELDS[kind], []).append(text)
@@ -148,12 +147,15 @@ class Answer:
         for number, begun in sorted(self._blocks.items()):
             pieces = {name: _healed("".join(each)) for name, each in self._pieces.get(number, {}).items()}
             block = dict(begun)
+            if more := self._citations.get(number):
+                told = block.get("citations")
+                block["citations"] = [*(told if isinstance(told, list) else ()), *more]
             written = pieces.pop("partial_json", "")
             for name, text in pieces.items():
                 block[name] = _word(block.get(name)) + text
             if written or block.get("type") == "tool_use":
                 _read_input(block, number, written)
-            if block.get("type") != "text" or _word(block.get("text")):
+            if block.get("type") != "text" or _word(block.get("text")).strip():
                 yield _sound(block)
 
 

@@ -141,7 +141,8 @@ def test_text_without_text_is_left_out() -> None:
     """The API takes none back; a thought without words stays, since its signature holds it."""
     thought = {"type": "thinking", "thinking": "", "signature": "EqQB"}
 
-    assert reply_to(begin({"type": "text", "text": ""})).content == ()
+    for blank in ("", " ", "\n\n"):
+        assert reply_to(begin({"type": "text", "text": blank})).content == ()
     assert reply_to(begin(thought)).content == (thought,)
 
 
@@ -184,6 +185,14 @@ def test_citations_are_kept_with_their_text() -> None:
     )
 
     assert reply.content == ({"type": "text", "text": "As said", "citations": [{"cited_text": "x"}]},)
+
+
+def test_any_number_of_citations_is_taken_in() -> None:
+    """Each is put behind the others, which are not copied for it: a hundred thousand take no longer than they must."""
+    found = [piece("citations_delta", citation={"n": n}) for n in range(100_000)]
+    (block,) = reply_to(begin({"type": "text", "text": "As said", "citations": [{"n": -1}]}), *found).content
+
+    assert [one["n"] for one in block["citations"]] == list(range(-1, 100_000))
 
 
 def test_later_figures_take_the_place_of_earlier_ones() -> None:
