@@ -22,7 +22,7 @@ from agent.tick import Tick
 from agent.tools import Answer, Toolbox
 from config.models import ModelFacts
 from domain.caps import Caps
-from domain.inference import Failure, ModelCall, Reply, ToolUse, Usage
+from domain.inference import Failure, ModelCall, Reply, ToolUse
 from domain.money import ZERO
 from skills.skill import Skill
 
@@ -154,7 +154,8 @@ class _Talk:
         if not isinstance(arguments, Mapping):
             return _error(f"the arguments of {name} are no JSON object; write one", "bad_arguments")
         if self._trader.outside is not None and name in self._trader.outside_names:
-            return await self._trader.outside.call(name, dict(arguments), self._tick.ts)
+            with self._trader.asker.counted(self._patience):
+                return await self._trader.outside.call(name, dict(arguments), self._tick.ts)
         return await self._trader.toolbox.call(self._tick, name, msgspec.json.encode(arguments))
 
     def _reply_to(self, reply: Reply, wanted: Sequence[Block], uses: Sequence[ToolUse], problem: str) -> None:
@@ -195,7 +196,14 @@ class _Talk:
         model = self._trader.opening["model"]
         self._tick.calls.append(
             ModelCall(
-                key, model, reply.stop, text[:MOST_TEXT], reply.usage or Usage(), cost, tuple(uses), problem
+                key,
+                model,
+                _storable(reply.stop)[:MOST_WORD],
+                text[:MOST_TEXT],
+                reply.usage,
+                cost,
+                tuple(uses),
+                problem,
             )
         )
         self._tick.note = text[:MOST_NOTE] or self._tick.note
@@ -205,7 +213,7 @@ class _Talk:
         self._end(kind, message)
 
     def _end(self, kind: str, message: str) -> None:
-        self._tick.ended, self._tick.note = kind, message
+        self._tick.ended, self._tick.note = _storable(kind)[:MOST_WORD], _storable(message)[:MOST_NOTE]
 
 
 def text_of(reply: Reply) -> str:
