@@ -155,7 +155,7 @@ class Answer:
                 block[name] = _word(block.get(name)) + text
             if written or block.get("type") == "tool_use":
                 _read_input(block, number, written)
-            if block.get("type") != "text" or _word(block.get("text")).strip():
+            if block.get("type") != "text" or _word(block.get("text")):
                 yield _sound(block)
 
 
