@@ -7,7 +7,8 @@ it is kept under the key, failures that belong to the result among them, so that
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ class NotRecorded(Stop):
 
 
 class Patience:
-    """The seconds that a tick may still spend on calls and pauses. Waiting for a turn is not counted.
+    """The seconds that a tick may still spend on calls, pauses and outside tools. Waiting for a turn is not counted.
 
     `lost_usd` is what the tick has paid beside what its calls are recorded to have cost.
     """
@@ -158,6 +159,15 @@ class Asker:
             raise Stop(self._missing)
         record = CallRecord(key, parts, body["model"], Failure("", ""), None, self._sample)
         return key, await self._insist(body, record, len(content), patience, tick_usd)
+
+    @contextmanager
+    def counted(self, patience: Patience) -> Iterator[None]:
+        """Take the time that something else takes, an outside tool's answer say, from what a tick may spend."""
+        began = self._now()
+        try:
+            yield
+        finally:
+            patience.spend(self._now() - began)
 
     async def _insist(
         self, body: Body, record: CallRecord, size: int, patience: Patience, tick_usd: Decimal
