@@ -14,8 +14,10 @@ from bench.jobs import NAMES, OURS, Job, Record, others, run
 from bench.machine import describe_code, describe_machine, load
 from bench.measure import clean_environment
 from bench.product import Home, open_home, product_job
-from bench.tables import chores_table, goals_table, jobs_table, put_between_markers
-from bench.verdicts import different_work, goals
+from bench.tables import JOBS, THINKING, chores_table, goals_table, jobs_table, put_between_markers
+from bench.thinking import ALL_TICKS, LATE_TICKS, Bench, Thought
+from bench.thoughts import thinking_goals, thinking_tables
+from bench.verdicts import Goal, different_work, goals
 
 SIZES = (10_000, 100_000, 500_000)
 ROUNDS, ROUNDS_OF_MANY, MANY_BARS = 5, 3, 500_000
@@ -39,14 +41,19 @@ def main(arguments: Sequence[str]) -> int:
             jobs, missing = _prepare(home, data, wanted)
             records = list(_rounds(jobs, missing, wanted))
             done = [do(one, wanted.rounds or ROUNDS_OF_MANY) for one in chores(home, data) if wanted.chores]
+            thoughts, not_thought = _think(home, data, wanted) if wanted.thinking else ([], [])
     except NotAvailable as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    text = _report(records, missing, done)
-    print(text)
-    if wanted.write:
-        DOCUMENT.write_text(put_between_markers(DOCUMENT.read_text("utf-8"), text), "utf-8")
-    faults = _faults(records, missing)
+    judged = [*goals(records), *thinking_goals(thoughts)]
+    parts = [(JOBS, _report(records, missing, done)), (THINKING, _thinking_report(thoughts))]
+    for markers, text in parts:
+        if text:
+            print(text)
+        if text and wanted.write:
+            document = DOCUMENT.read_text("utf-8")
+            DOCUMENT.write_text(put_between_markers(document, text, markers), "utf-8")
+    faults = [*_faults(records, missing, judged), *not_thought]
     for fault in faults:
         print(f"bench: {fault}", file=sys.stderr)
     return 1 if faults else 0
@@ -57,11 +64,23 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, choices=SIZES, metavar="BARS")
     parser.add_argument("--rounds", type=int, help=f"{ROUNDS}, or {ROUNDS_OF_MANY} where one takes long")
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)}")
-    parser.add_argument("--no-chores", dest="chores", action="store_false", help="leave the second table out")
+    parser.add_argument("--no-chores", dest="chores", action="store_false", help="leave the chores out")
     parser.add_argument(
-        "--write", action="store_true", help=f"put the tables into {DOCUMENT.relative_to(ROOT)}"
+        "--no-thinking", dest="thinking", action="store_false", help="leave Skills that a model decides out"
     )
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--only-thinking", action="store_true", help="measure Skills that a model decides alone"
+    )
+    parser.add_argument(
+        "--full", action="store_true", help=f"{ALL_TICKS:,} ticks with a slow model, not {LATE_TICKS}"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help=f"put what is measured into {DOCUMENT.relative_to(ROOT)}"
+    )
+    wanted = parser.parse_args(arguments)
+    if wanted.only_thinking:
+        wanted.sizes, wanted.chores = (), False
+    return wanted
 
 
 def _prepare(home: Home, data: Path, wanted: argparse.Namespace) -> tuple[list[Job], Missing]:
@@ -73,7 +92,7 @@ def _prepare(home: Home, data: Path, wanted: argparse.Namespace) -> tuple[list[J
     jobs: list[Job] = []
     missing: Missing = {}
     for name, make in [(OURS, ours), *others(data.parent, data)]:
-        if wanted.only and name not in wanted.only:
+        if not wanted.sizes or (wanted.only and name not in wanted.only):
             continue
         try:
             job = make()
@@ -98,6 +117,20 @@ def _rounds(jobs: Sequence[Job], missing: Missing, wanted: argparse.Namespace) -
                 yield record
 
 
+def _think(home: Home, data: Path, wanted: argparse.Namespace) -> tuple[list[Thought], list[str]]:
+    """Measure Skills that a model decides; also says why not all could be measured."""
+    thoughts: list[Thought] = []
+    try:
+        bench = Bench.open(home, data, full=wanted.full)
+        for thought in bench.all(wanted.rounds or ROUNDS_OF_MANY):
+            what = f"{thought.name}, {thought.runs} of {thought.ticks:,} ticks, {thought.latency_ms} ms each"
+            print(f"{what}: {thought.process.wall_s:.2f} s", file=sys.stderr)
+            thoughts.append(thought)
+    except NotAvailable as error:
+        return thoughts, [f"thinking: {error}"]
+    return thoughts, []
+
+
 def _sizes_of_rounds(wanted: argparse.Namespace) -> Iterator[tuple[int, int]]:
     for number in range(1, (wanted.rounds or ROUNDS) + 1):
         for bars in wanted.sizes:
@@ -110,7 +143,9 @@ def _in_short(record: Record) -> str:
 
 
 def _report(records: Sequence[Record], missing: Missing, done: Sequence[Done]) -> str:
-    parts = [f"Measured on {datetime.now(UTC):%Y-%m-%d}, at {describe_code()}: {describe_machine()}."]
+    if not records and not done:
+        return ""
+    parts = [_measured_on()]
     for bars in sorted({record.bars for record in records}):
         absent = {name: reason for (name, size), reason in missing.items() if size == bars}
         parts.append(jobs_table(records, absent, bars))
@@ -121,12 +156,23 @@ def _report(records: Sequence[Record], missing: Missing, done: Sequence[Done]) -
     return "\n\n".join(parts)
 
 
-def _faults(records: Sequence[Record], missing: Missing) -> list[str]:
+def _thinking_report(thoughts: Sequence[Thought]) -> str:
+    if not thoughts:
+        return ""
+    table = goals_table(thinking_goals(thoughts))
+    return f"{_measured_on()}\n\n{thinking_tables(thoughts)}\n\n### Goals of thinking\n\n{table}"
+
+
+def _measured_on() -> str:
+    return f"Measured on {datetime.now(UTC):%Y-%m-%d}, at {describe_code()}: {describe_machine()}."
+
+
+def _faults(records: Sequence[Record], missing: Missing, judged: Sequence[Goal]) -> list[str]:
     """Why the bench fails: we could not do the job, did other work, or are slower than we may be."""
     absent = [f"{name} over {bars:,} bars: {why}" for (name, bars), why in missing.items() if name == OURS]
     slow = [
         f"{goal.what}: {goal.found}, must be {goal.wanted}"
-        for goal in goals(records)
+        for goal in judged
         if goal.must_hold and not goal.is_held
     ]
     return [*absent, *different_work(records), *slow]

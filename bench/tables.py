@@ -9,6 +9,9 @@ from bench.verdicts import Goal
 
 BEGIN = "<!-- made by `make bench ARGS=--write`: from here -->"
 END = "<!-- made by `make bench ARGS=--write`: to here -->"
+JOBS = (BEGIN, END)
+THINKING = (BEGIN.replace("made", "thinking, made"), END.replace("made", "thinking, made"))
+"""The markers around each part of the page that is written."""
 
 
 def jobs_table(records: Sequence[Record], missing: Mapping[str, str], bars: int) -> str:
@@ -102,10 +105,11 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def put_between_markers(document: str, text: str) -> str:
+def put_between_markers(document: str, text: str, markers: tuple[str, str] = JOBS) -> str:
     """Replace what stands between the two markers. Raises ValueError when they are not there, once, in order."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in after or END in after:
-        raise ValueError(f"the document must have the line {BEGIN} and below it the line {END}, once each")
-    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"
+    begin, end = markers
+    before, begun, rest = document.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun or not ended or begin in after or end in after:
+        raise ValueError(f"the document must have the line {begin} and below it the line {end}, once each")
+    return f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}"

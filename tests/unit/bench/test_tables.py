@@ -5,7 +5,16 @@ import pytest
 from bench.chores import Chore, Done
 from bench.environments import ROOT
 from bench.jobs import NAUTILUS, OURS
-from bench.tables import BEGIN, END, chores_table, goals_table, jobs_table, put_between_markers
+from bench.tables import (
+    BEGIN,
+    END,
+    JOBS,
+    THINKING,
+    chores_table,
+    goals_table,
+    jobs_table,
+    put_between_markers,
+)
 from bench.verdicts import Goal
 from tests.unit.bench.samples import record
 
@@ -66,6 +75,14 @@ def test_tables_replace_what_stands_between_the_markers() -> None:
     assert put_between_markers(once, "new") == once
 
 
+def test_one_part_of_the_page_is_written_and_the_other_stays() -> None:
+    """Each has markers of its own."""
+    page = "\n".join([*JOBS, *THINKING])
+
+    assert put_between_markers(page, "new", THINKING).startswith("\n".join([*JOBS, THINKING[0], "", "new"]))
+    assert put_between_markers(page, "new", JOBS).endswith("\n".join(["new", "", JOBS[1], *THINKING]))
+
+
 @pytest.mark.parametrize("document", ["", BEGIN, END, f"{END}\n{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
 def test_a_document_without_its_markers_is_refused(document: str) -> None:
     """Nothing is overwritten by guess."""
@@ -73,8 +90,9 @@ def test_a_document_without_its_markers_is_refused(document: str) -> None:
         put_between_markers(document, "new")
 
 
-def test_the_document_of_this_repository_has_them() -> None:
+@pytest.mark.parametrize("markers", [JOBS, THINKING])
+def test_the_document_of_this_repository_has_them(markers: tuple[str, str]) -> None:
     """`make bench ARGS=--write` finds its place."""
     document = (ROOT / "docs" / "performance.md").read_text("utf-8")
 
-    assert "new table" in put_between_markers(document, "new table")
+    assert "new table" in put_between_markers(document, "new table", markers)
