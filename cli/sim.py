@@ -281,16 +281,20 @@ def _platform(home: House) -> "Caps":
     return platform_caps(home.settings.platform_caps, where="AGENTIC_PLATFORM_CAPS")
 
 
-async def _estimate(home: House, version: "VersionRow", request: "RunRequest") -> "Estimate":
+async def _estimate(
+    home: House, version: "VersionRow", request: "RunRequest", *, needs_key: bool = True
+) -> "Estimate":
     from control import runs
     from control.estimate import estimate
 
-    specs = await runs.specs_of(home.database, home.user_id, version, request, _platform(home), home.provider)
+    specs = await runs.specs_of(
+        home.database, home.user_id, version, request, _platform(home), home.provider, needs_key=needs_key
+    )
     return await estimate(home.database, home.user_id, version, specs, home.provider)
 
 
 async def _only_estimate(home: House, skill: str, request: "RunRequest") -> "Estimate":
-    return await _estimate(home, await _version(home, skill), request)
+    return await _estimate(home, await _version(home, skill), request, needs_key=False)
 
 
 async def _ask_and_run(

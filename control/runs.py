@@ -85,10 +85,15 @@ async def specs_of(
     request: RunRequest,
     platform: Caps,
     provider: Provider,
+    *,
+    needs_key: bool = True,
 ) -> list[RunSpec]:
-    """Say what each run that is asked for would be, the masked one last. Raises Invalid for what can't be."""
+    """Say what each run that is asked for would be, the masked one last. Raises Invalid for what can't be.
+
+    An estimate asks no model, so it needs no key.
+    """
     skill = read(version.body, where=f"{version.name}@{version.number}")
-    _check_model(skill, request, provider)
+    _check_model(skill, request, provider, needs_key=needs_key)
     spec = await _spec(database, user_id, skill, request, platform)
     spec = msgspec.structs.replace(spec, mode=request.mode, cutoff_ts=_cutoff(skill, request, provider))
     several = [
@@ -263,7 +268,7 @@ async def _spec(
     return spec
 
 
-def _check_model(skill: Skill, request: RunRequest, provider: Provider) -> None:
+def _check_model(skill: Skill, request: RunRequest, provider: Provider, *, needs_key: bool) -> None:
     """See that there is somebody to decide."""
     if skill.baseline is not None:
         return
@@ -272,7 +277,7 @@ def _check_model(skill: Skill, request: RunRequest, provider: Provider) -> None:
         raise Invalid(
             f"{skill.name} is decided by {skill.model}; {name} is no provider here, write anthropic:NAME"
         )
-    if request.mode != "replay" and provider.open_door is None:
+    if needs_key and request.mode != "replay" and provider.open_door is None:
         raise Invalid(provider.missing)
 
 
