@@ -22,7 +22,7 @@ from agent.tick import Tick
 from agent.tools import Answer, Toolbox
 from config.models import ModelFacts
 from domain.caps import Caps
-from domain.inference import Failure, ModelCall, Reply, ToolUse
+from domain.inference import Failure, ModelCall, Outcome, Reply, ToolUse, digest_of
 from domain.money import ZERO
 from skills.skill import Skill
 
@@ -105,7 +105,7 @@ class _Talk:
             key, found = await self._trader.asker.ask(body, self._patience, self._usd)
             self._usd += found.cost_usd or ZERO
             if isinstance(found.outcome, Failure):
-                self._note(key, Reply((), found.outcome.kind), found.cost_usd)
+                self._note(key, found.outcome, found.cost_usd)
                 self._fail(found.outcome.kind, found.outcome.message)
                 return
             if await self._take(key, found.outcome, found.cost_usd):
@@ -189,21 +189,28 @@ class _Talk:
         return ids
 
     def _note(
-        self, key: str, reply: Reply, cost: Decimal | None, uses: Sequence[ToolUse] = (), problem: str = ""
+        self,
+        key: str,
+        outcome: Outcome,
+        cost: Decimal | None,
+        uses: Sequence[ToolUse] = (),
+        problem: str = "",
     ) -> None:
         """Keep a call in the tick."""
+        reply = outcome if isinstance(outcome, Reply) else Reply((), outcome.kind)
         text = _storable(text_of(reply))
-        model = self._trader.opening["model"]
         self._tick.calls.append(
             ModelCall(
                 key,
-                model,
+                self._trader.opening["model"],
                 _storable(reply.stop)[:MOST_WORD],
                 text[:MOST_TEXT],
                 reply.usage,
                 cost,
                 tuple(uses),
                 problem,
+                digest_of(outcome),
+                _storable(outcome.message)[:MOST_NOTE] if isinstance(outcome, Failure) else "",
             )
         )
         self._tick.note = text[:MOST_NOTE] or self._tick.note

@@ -1,33 +1,31 @@
 """A run in one file, for a colleague or another machine: written, taken in, and replayed to the same bytes."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
 
-from agent.outside import answer_key
 from control.bundle_file import Carried, read_bundle, write_bundle
 from control.bundle_lines import MOST_ROWS, RunLine, SeriesLine, SkillLine
 from control.errors import Invalid
 from control.runs import LARGEST_CASH, LARGEST_SEED, SMALLEST_CASH
 from db import tape
 from db.connection import Connection
-from db.inference import CallRow, calls_of_keys, import_calls, import_tool_results, tool_results
+from db.inference import CallRow, import_calls, import_tool_results
 from db.market import BARS, FUNDING_RATES, MARKS, load_instruments
 from db.mcp_tools import approved_tools, import_tools, kept_tools
 from db.pool import Database
-from db.records import DecisionRow, load_rows
 from db.runs import RunRow, create_run
 from db.skills import load_version, save_version
 from domain.inference import Reply
-from domain.snapshots import DecisionSnapshot
 from domain.tools import PinnedTool, ToolRefused, pin
 from market import carrying
 from market.carrying import LAST_INSTANT, MOST_USD
 from market.tidy.problems import TidyError
 from simulator import rows as run_rows
+from simulator.answered import answered
 from simulator.manifest import tools_of
 from simulator.mask import world_of_rows
 from simulator.rows import KINDS, RunRows, SeriesRows
@@ -64,7 +62,7 @@ async def bundle(database: Database, row: RunRow, to: Path) -> Carried:
         carried = Carried(
             digests={name: row.digests[name] for name in DIGESTS},
             skill=SkillLine(version.digest, version.body),
-            run=RunLine(to_config(spec), row.manifest),
+            run=RunLine(to_config(msgspec.structs.replace(spec, of_run="")), row.manifest),
             instruments=[
                 one for one in (await load_instruments(connection)).values() if one.symbol in loaded.symbols
             ],
@@ -101,22 +99,18 @@ async def _series(connection: Connection, one: SeriesRows) -> tuple[SeriesLine, 
 async def _add_thoughts(
     connection: Connection, row: RunRow, skill: Skill, spec: RunSpec, carried: Carried
 ) -> None:
-    """What models and MCP tools answered in the run, and the tools' definitions, under the keys of its decisions."""
+    """What models and MCP tools answered in the run, and the tools' definitions."""
     if skill.baseline is not None:
         return
-    rows = await load_rows(connection, DecisionRow, row.id)
-    decisions = [msgspec.convert(one.body, DecisionSnapshot) for one in rows]
     carried.tools = await _tools(connection, row, spec)
-    keys = list(dict.fromkeys(call.key for decision in decisions for call in decision.calls))
-    calls = await calls_of_keys(connection, row.user_id, keys, origin=spec.origin)
-    carried.calls = [_anonymous(call) for call in calls]
-    if missing := len(keys) - len(calls):
+    found = await answered(connection, row, carried.tools)
+    if missing := len(found.missing):
         raise Invalid(
-            f"{missing:,} of the model's {len(keys):,} answers in run {row.id} are not recorded; "
+            f"{missing:,} of the model's {missing + len(found.calls):,} answers in run {row.id} are not recorded; "
             "run it with --mode record, and write that one into a bundle"
         )
-    asked = list(dict.fromkeys(_answers_asked(decisions, calls, carried.tools)))
-    carried.answers = await tool_results(connection, row.user_id, asked, origin=spec.origin)
+    carried.calls = [_anonymous(call) for call in found.calls]
+    carried.answers = found.answers
 
 
 async def _tools(connection: Connection, row: RunRow, spec: RunSpec) -> list[PinnedTool]:
@@ -132,20 +126,6 @@ async def _tools(connection: Connection, row: RunRow, spec: RunSpec) -> list[Pin
             f"how {missing[0]} was described in run {row.id} is not recorded; a bundle of it would not replay"
         )
     return found
-
-
-def _answers_asked(
-    decisions: Iterable[DecisionSnapshot], calls: Iterable[CallRow], tools: Iterable[PinnedTool]
-) -> Iterator[str]:
-    """The keys under which the answers of MCP tools are kept: what the model asked of them, word for word, and when."""
-    pins = {tool.wire_name: tool for tool in tools}
-    outcomes = {call.key: call.outcome for call in calls}
-    for decision in decisions:
-        for outcome in (outcomes[call.key] for call in decision.calls):
-            for block in outcome.content if isinstance(outcome, Reply) else ():
-                pin, given = pins.get(str(block.get("name"))), block.get("input")
-                if pin is not None and isinstance(given, dict):
-                    yield answer_key(pin, given, decision.tick_ts)
 
 
 def _anonymous(call: CallRow) -> CallRow:
@@ -182,7 +162,7 @@ async def take_in(database: Database, user_id: UUID, path: Path, now_ms: int) ->
             body=carried.skill.body,
             spec=front_matter(skill),
         )
-        spec = msgspec.structs.replace(spec, mode="replay", origin=carried.origin)
+        spec = msgspec.structs.replace(spec, mode="replay", origin=carried.origin, of_run="")
         return await create_run(connection, user_id, version.id, to_config(spec)), carried
 
 

@@ -12,7 +12,6 @@ from control.runs import carry_out
 from db.pool import Database
 from db.runs import RunRow, create_run
 from domain.tools import visible
-from simulator.manifest import tools_of
 from simulator.report.manifest import lasting
 from simulator.run import Progress
 from simulator.spec import from_config, to_config
@@ -36,11 +35,10 @@ class Check(msgspec.Struct, frozen=True):
 
 
 async def ask_again(database: Database, user_id: UUID, row: RunRow) -> UUID:
-    """Ask for a replay of a finished run, with what is recorded of it and nothing else. Raises Invalid."""
+    """Ask for a replay of a finished run, with what it was answered and nothing else. Raises Invalid."""
     if row.digests is None:
         raise Invalid(f"run {row.id} is {row.status}; only a run that is done can be replayed and compared")
-    had = tools_of(row.manifest or {})
-    spec = msgspec.structs.replace(from_config(row.config), mode="replay", mcp_tools=had)
+    spec = msgspec.structs.replace(from_config(row.config), mode="replay", of_run=str(row.id))
     async with database.as_user(user_id) as connection:
         return await create_run(connection, user_id, row.skill_version_id, to_config(spec))
 

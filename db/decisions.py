@@ -34,6 +34,16 @@ async def light_decisions(connection: Connection, account_id: UUID) -> list[Deci
     return [DecisionRow(*row) for row in rows]
 
 
+async def thoughts(connection: Connection, account_id: UUID) -> list[DecisionRow]:
+    """Read all of an account's decisions in the order of their ticks, without what was shown in them."""
+    rows = await connection.fetch(
+        "select id, tick_ts, outcome, body - 'context' from decision_snapshots"
+        " where account_id = $1 order by tick_ts, id",
+        account_id,
+    )
+    return [DecisionRow(*row) for row in rows]
+
+
 async def decision_at(connection: Connection, account_id: UUID, tick_ts: int) -> DecisionRow | None:
     """Read the decision of one tick, whole."""
     row = await connection.fetchrow(

@@ -108,9 +108,9 @@ returning true
 """
 _FIND_TOOL_SQL = "select body from tool_results where user_id = $1 and origin = $2 and key = $3"
 _CALLS_SQL = """
-select distinct on (key) route, key, sample, model, parts, outcome, cost_usd, latency_ms, recorded_at
+select route, key, sample, model, parts, outcome, cost_usd, latency_ms, recorded_at
 from model_calls where user_id = $1 and origin = $2 and key = any($3::text[])
-order by key, route = $4 desc, recorded_at desc
+order by key, recorded_at desc
 """
 _IMPORT_CALLS_SQL = """
 insert into model_calls (user_id, origin, route, key, sample, model, parts, outcome, usage, cost_usd,
@@ -171,17 +171,19 @@ class PostgresLedger:
     async def reserve(self, budgets: Sequence[Budget], worst_usd: Decimal) -> None:
         """Set the worst case of a call aside in all budgets or in none.
 
-        Raises BudgetReached with the first budget that what is spent and the worst case would pass together.
+        Raises BudgetReached with the first budget that what is spent and the worst case would pass together. The disk
+        is waited for when the locks are gone, so that runs side by side wait for it together and not in turn.
         """
         if not budgets:
             return
-        async with self._database.as_worker() as connection:
+        async with self._database.as_worker(waits=False) as connection:
             spent = await _spent_on_everybody(connection, budgets)
             rows = await connection.fetch(_RESERVE_SQL, self._user_id, _rows_of(budgets), worst_usd)
             spent |= {row["scope"]: row["spent_usd"] for row in rows}
             for budget in budgets:
                 if spent[budget.scope] + worst_usd > budget.limit_usd:
                     raise BudgetReached(budget, spent[budget.scope], worst_usd)  # and nothing was set aside
+        await self._database.flush()
 
     async def settle(
         self, budgets: Sequence[Budget], worst_usd: Decimal, cost_usd: Decimal, call: CallRecord | None
@@ -274,10 +276,10 @@ async def mean_usage(connection: Connection, user_id: UUID, model: str) -> MeanU
 
 
 async def calls_of_keys(
-    connection: Connection, user_id: UUID, keys: Sequence[str], *, origin: str = "", route: str = ""
+    connection: Connection, user_id: UUID, keys: Sequence[str], *, origin: str = ""
 ) -> list[CallRow]:
-    """Give the recorded calls with these keys, by key: one for a key, the one that `find` would give by any route."""
-    rows = await connection.fetch(_CALLS_SQL, user_id, origin, list(keys), route)
+    """Give the recorded calls with these keys, by key; one for each way that it went, the newest first."""
+    rows = await connection.fetch(_CALLS_SQL, user_id, origin, list(keys))
     return [CallRow(*row)._replace(outcome=_decode_outcome(row["outcome"])) for row in rows]
 
 

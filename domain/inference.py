@@ -3,6 +3,7 @@
 Money is USD. A cost of None is one that is not known, which is not 0: a model without a price still costs something.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
@@ -54,6 +55,13 @@ class Failure(msgspec.Struct, frozen=True, tag="failure"):
 Outcome = Reply | Failure
 
 
+def digest_of(outcome: Outcome) -> str:
+    """The sha256 of an outcome, without the provider's number of it."""
+    if isinstance(outcome, Reply):
+        outcome = msgspec.structs.replace(outcome, request_id="")
+    return hashlib.sha256(msgspec.json.encode(outcome, order="deterministic")).hexdigest()
+
+
 class ToolUse(msgspec.Struct, frozen=True):
     """One tool call of a model and its answer. `problem` says in a word what was malformed about it, or nothing."""
 
@@ -65,7 +73,11 @@ class ToolUse(msgspec.Struct, frozen=True):
 
 
 class ModelCall(msgspec.Struct, frozen=True):
-    """One call of a tick: what was said, what was done about it, what it cost. `key` finds the whole reply."""
+    """One call of a tick: what was said, what was done about it, what it cost. `key` finds the whole reply.
+
+    `answer` is the digest of the outcome, which tells it from other answers to the same request; `failure` says why
+    there was no reply, and `stop` is then its kind.
+    """
 
     key: str
     model: str
@@ -75,6 +87,8 @@ class ModelCall(msgspec.Struct, frozen=True):
     cost_usd: Decimal | None
     tools: tuple[ToolUse, ...] = ()
     problem: str = ""  # what was malformed about the reply as a whole
+    answer: str = ""
+    failure: str = ""
 
 
 class Inference(msgspec.Struct):

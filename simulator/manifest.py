@@ -15,7 +15,7 @@ from simulator.spec import RunSpec, to_config
 from skills.schema import front_matter
 from skills.skill import Skill
 
-_ELSEWHERE = frozenset({"platform", "mode", "origin", "mcp_tools"})
+_ELSEWHERE = frozenset({"platform", "mode", "origin", "of_run"})
 """Settings that are no part of a result: caps stand elsewhere, and whence a model's outputs came is no matter."""
 
 

@@ -28,8 +28,8 @@ class RunSpec(msgspec.Struct, frozen=True):
 
     `sample` tells runs apart that ask a model the same; `mask` hides names, dates and price levels. `mode` says where
     a model's outputs come from, `origin` whose record is replayed ("" is one's own, else a bundle's digest), and
-    `mcp_tools` with which tools: the digests of those that the replayed run had, by name. These three change nothing
-    about a result, so they are not in its manifest.
+    `of_run` is the run that is replayed, with its own answers and tools, where it is a certain one. These three change
+    nothing about a result, so they are not in its manifest.
     """
 
     from_ts: int
@@ -45,7 +45,7 @@ class RunSpec(msgspec.Struct, frozen=True):
     mask: bool = False
     mode: Mode = "record"
     origin: str = ""
-    mcp_tools: dict[str, str] = {}
+    of_run: str = ""
 
     @property
     def cost_model(self) -> Costs:

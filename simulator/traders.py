@@ -14,8 +14,11 @@ from agent.run import baseline_for
 from db.inference import PostgresLedger
 from db.mcp_tools import approved_tools, keep_tools, kept_tools
 from db.pool import Database
+from db.runs import RunRow, load_run
 from domain.caps import Caps
 from domain.tools import PinnedTool
+from simulator.answered import LedgerOfRun, answered
+from simulator.manifest import tools_of
 from simulator.spec import RunSpec, SimulationError
 from skills.skill import Skill
 
@@ -33,8 +36,13 @@ async def trader_of(
     if (trader := baseline_for(skill, spec.seed)) is not None:
         return trader, {}
     is_replay = spec.mode == "replay"
+    replayed = await _replayed(database, user_id, spec)
+    pins = await _pins(database, user_id, skill, spec, replayed)
     ledger = PostgresLedger(database, user_id, route=provider.route, origin=spec.origin, any_route=is_replay)
-    pins = await _pins(database, user_id, skill, spec)
+    if replayed is not None:
+        async with database.as_worker() as connection:
+            found = await answered(connection, replayed, pins)
+        ledger = LedgerOfRun(database, user_id, found, origin=spec.origin)
     try:
         servers = None if is_replay else provider.servers
         outside = Outside(pins, servers, ledger, spec.mode, is_replayed_history=True)
@@ -46,13 +54,26 @@ async def trader_of(
     return thinker, _in_manifest(thinker, pins)
 
 
-async def _pins(database: Database, user_id: UUID, skill: Skill, spec: RunSpec) -> list[PinnedTool]:
+async def _replayed(database: Database, user_id: UUID, spec: RunSpec) -> RunRow | None:
+    """The run of this person that is replayed, where it is a certain one. Raises SimulationError when it is gone."""
+    if spec.mode != "replay" or not spec.of_run:
+        return None
+    async with database.as_worker() as connection:
+        row = await load_run(connection, UUID(spec.of_run))
+    if row is None or row.user_id != user_id:
+        raise SimulationError(f"run {spec.of_run}, which is to be replayed, is not there any more")
+    return row
+
+
+async def _pins(
+    database: Database, user_id: UUID, skill: Skill, spec: RunSpec, replayed: RunRow | None
+) -> list[PinnedTool]:
     """The tools as they are approved, or as the run had them that is replayed."""
     if not skill.mcp:
         return []
     async with database.as_worker() as connection:
-        if spec.mode == "replay" and spec.mcp_tools and not spec.origin:
-            there_are = await kept_tools(connection, user_id, spec.mcp_tools)
+        if replayed is not None and not spec.origin:
+            there_are = await kept_tools(connection, user_id, tools_of(replayed.manifest or {}))
         else:
             there_are = await approved_tools(connection, user_id, origin=spec.origin)
         try:

@@ -97,7 +97,7 @@ def test_a_run_is_one_document(sim: Callable[..., Any]) -> None:
         "mask": False,
         "mode": "record",
         "origin": "",
-        "mcp_tools": {},
+        "of_run": "",
     }
     assert done["metrics"].keys() >= FIGURES
     assert done["digests"].keys() == {"manifest", "ledger", "report"}

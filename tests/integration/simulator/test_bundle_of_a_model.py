@@ -241,3 +241,27 @@ async def test_a_run_that_was_not_recorded_makes_no_bundle(
     with pytest.raises(Invalid, match="not recorded"):
         await run_bundle.bundle(database, live, tmp_path / "live")
     assert not (tmp_path / "live").exists()
+
+
+async def test_a_tool_that_did_not_answer_a_run_does_not_answer_its_replay(
+    api: StandIn,
+    models: Provider,
+    database: Database,
+    another_database: Database,
+    owner: UUID,
+    tmp_path: Path,
+) -> None:
+    """Though it answered the same to a later run: the first is replayed as it was, here and from its bundle."""
+    await approve(database, owner, models)
+    await keep_market(database, hours=60)
+    without = provider(api.url, servers=McpServers({}))
+    first, second = await made(database, owner, without), await made(database, owner, models)
+    assert (first.digests or {})["report"] != (second.digests or {})["report"]
+
+    for row in (first, second):
+        again = await run_check.ask_again(database, owner, row)
+        digests, manifest = row.digests or {}, row.manifest or {}
+        found = await run_check.replay_and_compare(database, again, NO_MODELS, digests, manifest)
+        assert found.differs == []
+    await run_bundle.bundle(database, first, tmp_path / "first")
+    assert (await replayed(another_database, owner, tmp_path / "first")).differs == []
