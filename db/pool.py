@@ -24,6 +24,9 @@ CLOSE_TIMEOUT_S = 5.0
 _RESET = "reset all"
 """What makes a connection as new: no transaction here sets or holds anything else that would outlast it."""
 
+_FLUSHED = "select pg_logical_emit_message(true, 'agentic', '')"
+"""Writes next to nothing, which is what it takes for a commit to wait for the disk."""
+
 
 class Database:
     """A pool on one database. Everything above reaches the database through `as_user()` and `as_worker()`."""
@@ -93,6 +96,11 @@ class Database:
         later = "" if waits else "; set local synchronous_commit = off"
         async with self._transaction(f"set local role agentic_worker{later}") as connection:
             yield connection
+
+    async def flush(self) -> None:
+        """Wait until all that was committed before is on the disk, together with everybody who waits for it now."""
+        async with self._transaction(_FLUSHED):
+            pass
 
     @asynccontextmanager
     async def _transaction(self, who: str) -> AsyncIterator[Connection]:
