@@ -70,12 +70,16 @@ def verdict(runs: Sequence[Sibling], hold_return: float | None) -> list[str]:
     band = band_of(results(runs))
     told = [
         _agreed(
-            band, 0.0, "Zero lies inside the band: whether a run earns or loses is chance.", "earned", "lost"
+            band,
+            0.0,
+            "Zero lies inside the band: whether a run earns or loses is chance.",
+            ("earned", "lost", "neither earned nor lost"),
         )
     ]
     if hold_return is not None:
         inside = "Buy and hold lies inside the band: whether a run beats it is chance."
-        told.append(_agreed(band, hold_return, inside, "beat buy and hold", "fell behind buy and hold"))
+        ways = ("beat buy and hold", "fell behind buy and hold", "came to as much as buy and hold")
+        told.append(_agreed(band, hold_return, inside, ways))
     return told
 
 
@@ -85,11 +89,13 @@ def results(runs: Sequence[Sibling]) -> list[float]:
     return net if len(net) == len(runs) else [run.total_return for run in runs]
 
 
-def _agreed(band: Band, value: float, inside: str, above: str, below: str) -> str:
-    if band.holds(value):
+def _agreed(band: Band, value: float, inside: str, ways: tuple[str, str, str]) -> str:
+    """Say in which of the ways all runs lie (above, below, just there), or else that the value is `inside`."""
+    above, below, there = ways
+    if band.holds(value) and band.min < band.max:
         return inside
     which = "Both runs" if band.n == 2 else f"All {band.n} runs"
-    return f"{which} {above if band.min > value else below}."
+    return f"{which} {there if band.holds(value) else above if band.min > value else below}."
 
 
 def as_document(beside: Beside) -> dict[str, Any]:

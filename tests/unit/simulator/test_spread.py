@@ -65,6 +65,8 @@ def test_a_figure_that_some_runs_lack_is_banded_over_the_others() -> None:
         ((0.0, 0.03), "Zero lies inside the band: whether a run earns or loses is chance."),
         ((0.01, 0.03, 0.02), "All 3 runs earned."),
         ((-0.01, -0.03), "Both runs lost."),
+        ((0.0, 0.0), "Both runs neither earned nor lost."),
+        ((0.02, 0.02), "Both runs earned."),
     ],
 )
 def test_runs_agree_or_do_not(returns: tuple[float, ...], expected: str) -> None:
@@ -77,6 +79,7 @@ def test_holding_is_judged_too() -> None:
     assert verdict(runs(0.01, 0.03), 0.05)[1] == "Both runs fell behind buy and hold."
     assert verdict(runs(0.01, 0.03), 0.005)[1] == "Both runs beat buy and hold."
     assert verdict(runs(0.01, 0.03), 0.02)[1].startswith("Buy and hold lies inside the band")
+    assert verdict(runs(0.02, 0.02), 0.02)[1] == "Both runs came to as much as buy and hold."
 
 
 def test_one_run_is_no_band_to_judge_by() -> None:
