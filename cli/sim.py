@@ -332,7 +332,7 @@ async def _carry_out(home: House, run_ids: "list[UUID]", report: Path | None) ->
 
     named = str(run_ids[0])[-views.SHORT_ID :]
     try:
-        with progress("replaying", 1.0) as tell:
+        with progress("running", 1.0) as tell:
             finished = await runs.carry_out_all(home.database, run_ids, home.provider, tell)
     except CancelledError:
         others = ", and so do the others that `agentic sim list` shows" if len(run_ids) > 1 else ""

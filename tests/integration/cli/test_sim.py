@@ -120,7 +120,7 @@ def test_a_run_is_a_table_for_people(agentic: Agentic, sim: Callable[..., Any], 
         "Sharpe",
     ]
     assert done.stderr.endswith("report: report.html\n")
-    assert "replaying" not in done.stderr
+    assert "running" not in done.stderr
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     assert not list(tmp_path.glob("*.unfinished"))
 

@@ -222,5 +222,5 @@ async def test_progress_is_shown_on_a_terminal(database_url: str, tmp_path: Path
 
     assert json.loads(await process.stdout.read())["status"] == "done"
     assert await process.wait() == 0
-    assert b"replaying" in seen
+    assert b"running" in seen
     assert b"100%" in seen
