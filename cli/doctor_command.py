@@ -50,7 +50,7 @@ def _checks_table(checks: list[Check]) -> Table:
 def _settings_table(lines: list[SettingLine]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for head in ("Setting", "Value", "From", "Meaning"):
-        table.add_column(head, overflow="fold")
+        table.add_column(head, overflow="fold", no_wrap=head == "Setting")  # a name is copied whole
     for line in lines:
         table.add_row(line.name, line.value, line.origin, line.meaning)
     return table
