@@ -20,6 +20,7 @@ def plain_table() -> "Table":
 def figure(value: Any, form: str) -> str:
     """A figure as people read it: a change has its sign, a share has none, what is undefined is a dash.
 
+    A "tally" is a count, or a median of counts, which may lie between two.
     What thinking cost ("cost"), and what is left after it ("net"), are unknown rather than undefined.
     """
     if value is None:
@@ -27,6 +28,7 @@ def figure(value: Any, form: str) -> str:
     if form in ("percent", "net") and value > LARGEST:
         return f"over +{LARGEST * 100:,}%"
     number = Decimal(str(value))
+    places = 0 if number == int(number) else 1
     forms = {
         "percent": f"{number * 100:+,.2f}%",
         "net": f"{number * 100:+,.2f}%",
@@ -36,6 +38,8 @@ def figure(value: Any, form: str) -> str:
         "rough": f"{number * 100:+,.1f}%",
         "share": f"{number * 100:,.2f}%",
         "count": f"{number:,.0f}",
+        "tally": f"{number:,.{places}f}",
+        "signed_tally": f"{number:+,.{places}f}",
     }
     text = forms.get(form, f"{number:,.2f}")
     return (text if text.strip("+-0.% p") else text.lstrip("+-")).replace("-", "−")

@@ -1,13 +1,13 @@
 """How runs look on a terminal: the result of one, a list of many, several side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cli.figures import figure, plain_table
 from domain.time import DAY_MS, iso
 
 if TYPE_CHECKING:
-    from rich.console import Group, JustifyMethod
+    from rich.console import Console, ConsoleOptions, Group, JustifyMethod
     from rich.table import Table
 
     from control.estimate import Estimate
@@ -18,9 +18,11 @@ SHORT_ID = 8
 """How many of an id's last characters name a run; the first ones are the time, and alike."""
 
 LISTED = ("Run", "Skill", "From", "To", "Result", "Hold", "Sharpe", "Drop", "Trades")
+FIRST_TO_GO = ("Drop", "Sharpe", "Trades", "Hold")
+"""The columns that are left out where all do not fit, in this order; after them, names take several lines."""
 
-MADE_UP = "*"
-MADE_UP_NOTE = f"{MADE_UP} on made-up data"
+MADE_UP, MASKED = "*", "†"
+NOTES = {MADE_UP: "on made-up data", MASKED: "masked: names, dates and price levels were hidden"}
 
 FIGURES = (
     ("Total return", "total_return", "percent"),
@@ -75,6 +77,7 @@ def result(row: "RunRow", beside: "Beside | None" = None) -> "Group | str":
     from rich.console import Group
 
     from cli import thinking_views
+    from simulator.report.words import reach_of_a_year
 
     if row.metrics is None:
         why = f": {row.error}" if row.error else ""
@@ -97,48 +100,71 @@ def result(row: "RunRow", beside: "Beside | None" = None) -> "Group | str":
         if key == "refused":
             for cap, count in row.metrics["refusals"].items():
                 table.add_row(f"  by {cap}", f"{count:,}")
-    parts = [table, *thinking_views.of_run(row), *thinking_views.of_batch(row, beside)]
+    reach = reach_of_a_year(row.config["to_ts"] - row.config["from_ts"])
+    annual = [f"Annualised figures reach far. {reach}"] if reach and row.metrics["fills"] else []
+    parts = [table, *annual, *thinking_views.of_run(row), *thinking_views.of_batch(row, beside)]
     spaced = [each for part in parts for each in ("", part)]
     return Group(heading(row), *thinking_views.warnings(row), *spaced[1:])
 
 
-def listing(rows: "Sequence[RunRow]") -> "Group | Table | str":
+def listing(rows: "Sequence[RunRow]") -> "Listing | str":
     """Runs, newest first; where one has no result, its status stands instead."""
-    from rich.console import Group
+    return Listing(rows) if rows else "There are no runs yet. Start one: agentic sim run SKILL"
 
-    if not rows:
-        return "There are no runs yet. Start one: agentic sim run SKILL"
-    names = (*LISTED, "Cost") if any(_was_paid_for(row) for row in rows) else LISTED
-    lines = [
-        [
-            short(row),
-            f"{row.skill_name}@{row.skill_number}",
-            instant(row.config["from_ts"])[:10],
-            instant(row.config["to_ts"])[:10],
-            *_outcome(row),
-            "" if row.metrics is None else figure(row.metrics["inference_cost"], "cost"),
-        ][: len(names)]
-        for row in rows
+
+class Listing:
+    """A table of runs that leaves columns out before it breaks a name, and says what its marks mean."""
+
+    def __init__(self, rows: "Sequence[RunRow]") -> None:
+        paid = any(_was_paid_for(row) for row in rows)
+        self._names = (*LISTED, "Cost") if paid else LISTED
+        self._lines = [dict(zip((*LISTED, "Cost"), _cells(row), strict=True)) for row in rows]
+        marks = "".join(_marks(row) for row in rows)
+        self._notes = [f"{mark} {meaning}" for mark, meaning in NOTES.items() if mark in marks]
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[Table | str]":
+        names = list(self._names)
+        for name in FIRST_TO_GO:
+            if sum(map(self._width, names)) + len(names) - 1 > options.max_width:
+                names.remove(name)
+        table = plain_table()
+        for name in names:
+            is_name = name == "Skill"
+            justify: JustifyMethod = "left" if name in ("Run", "Skill", "From", "To") else "right"
+            width = None if is_name else self._width(name)
+            table.add_column(name, justify=justify, no_wrap=not is_name, min_width=width, overflow="fold")
+        for line in self._lines:
+            table.add_row(*(line[name] for name in names))
+        yield table
+        yield from self._notes
+
+    def _width(self, name: str) -> int:
+        return max(len(name), *(len(line[name]) for line in self._lines))
+
+
+def _cells(row: "RunRow") -> list[str]:
+    return [
+        short(row),
+        f"{row.skill_name}@{row.skill_number}",
+        instant(row.config["from_ts"])[:10],
+        instant(row.config["to_ts"])[:10],
+        *_outcome(row),
+        "" if row.metrics is None else figure(row.metrics["inference_cost"], "cost"),
     ]
-    table = plain_table()
-    for number, name in enumerate(names):
-        is_name = name == "Skill"  # where it is narrow, names take several lines
-        width = None if is_name else max(len(line[number]) for line in lines)
-        justify: JustifyMethod = "left" if number < LISTED.index("Result") else "right"
-        table.add_column(name, justify=justify, no_wrap=not is_name, min_width=width, overflow="fold")
-    for line in lines:
-        table.add_row(*line)
-    return Group(table, MADE_UP_NOTE) if any(row.is_synthetic for row in rows) else table
+
+
+def _marks(row: "RunRow") -> str:
+    return (MADE_UP if row.is_synthetic else "") + (MASKED if row.config.get("mask") else "")
 
 
 def _outcome(row: "RunRow") -> list[str]:
     """Return, the return of holding, Sharpe, the largest drawdown, trades; or how far a run came."""
     found = row.metrics
     if found is None:
-        return [status(row), "", "", "", ""]
+        return [status(row) + _marks(row), "", "", "", ""]
     hold = found["baselines"]["buy-and-hold"]["total_return"]
     return [
-        figure(found["total_return"], "rough") + (MADE_UP if row.is_synthetic else ""),
+        figure(found["total_return"], "rough") + _marks(row),
         figure(hold, "rough"),
         figure(found["sharpe"], "number"),
         figure(found["max_drawdown"], "rough"),
@@ -209,6 +235,8 @@ def status(row: "RunRow") -> str:
 def estimated(found: "Estimate") -> str:
     """What a run would probably cost."""
     runs = "one run" if found.runs == 1 else f"{found.runs} runs"
+    if not found.calls:
+        return f"{runs} of {found.ticks:,} ticks: no model is asked, so it costs nothing"
     how = (
         "measured on a run of this version"
         if found.is_measured

@@ -32,19 +32,23 @@ COMPARED = (
     ("Total return", "total_return", "percent", "points"),
     ("Sharpe", "sharpe", "number", "signed"),
     ("Max drawdown", "max_drawdown", "percent", "points"),
-    ("Trades", "trades", "number", "signed"),
+    ("Trades", "trades", "tally", "signed_tally"),
 )
 """The figures of a batch: how each is written, and how a difference of two is."""
 
 
 def warnings(row: "RunRow") -> Iterator[str]:
-    """What must be read before any figure: how much of the run its model may remember."""
+    """What must be read before any figure: how much its model may remember, and how often it decided nothing."""
     from simulator.cutoff import warning
 
-    split = (row.metrics or {}).get("split")
+    metrics = row.metrics or {}
+    split, thought = metrics.get("split"), metrics.get("inference", {})
     told = warning(split["share_before"], _cutoff(row)) if split else None
     if told:
         yield " ".join(told)
+    if failed := thought.get("failed_ticks"):
+        why = f"`agentic decisions {str(row.id)[-8:]}` says why"
+        yield f"{failed:,} of {thought['ticks']:,} ticks failed. No decision was made there; {why}."
 
 
 def _cutoff(row: "RunRow") -> int | None:

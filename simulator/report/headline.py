@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.time import DAY_MS, YEAR_MS
 from simulator.bootstrap import Range
 from simulator.curves import Curve
 from simulator.cutoff import warning
@@ -16,7 +15,6 @@ from simulator.report.manifest import flagged
 from simulator.spread import band_of, results, verdict
 
 FEW_TRADES = 30
-SHORT_RUN_MS = 90 * DAY_MS
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -115,11 +113,8 @@ def _luck(record: RunRecord, metrics: Metrics) -> Iterator[Notice]:
         if metrics.trades < FEW_TRADES:
             text += f" {words.plural(metrics.trades, 'closed trade')} can't tell skill from luck."
         yield Notice("info", "The 95% interval for Sharpe includes 0", text)
-    duration_ms = record.to_ts - record.from_ts
-    if 0 < duration_ms < SHORT_RUN_MS:
-        lasted = words.long_span(duration_ms)
-        text = f"The run lasted {lasted}; a year is {YEAR_MS / duration_ms:,.0f} times that."
-        yield Notice("info", "Annualised figures reach far.", text)
+    if reach := words.reach_of_a_year(record.to_ts - record.from_ts):
+        yield Notice("info", "Annualised figures reach far.", reach)
 
 
 def _dice(record: RunRecord, metrics: Metrics) -> Iterator[Notice]:

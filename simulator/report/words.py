@@ -6,11 +6,14 @@ Minus is U+2212, profit and loss carry their sign, zero carries none. Undefined 
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from domain.money import LONGEST_WRITTEN_OUT, plain
-from domain.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, to_datetime
+from domain.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, YEAR_MS, to_datetime
 
 MINUS = "−"
 UNDEFINED = "undefined"
 UNKNOWN = "unknown"
+
+SHORT_RUN_MS = 90 * DAY_MS
+"""What a shorter run earned says little of a year."""
 
 LARGEST_PERCENT = 1_000_000
 """More is not written out: a gain of an hour, annualised, may have eighty digits."""
@@ -109,6 +112,13 @@ def long_span(duration_ms: int) -> str:
         if duration_ms >= unit_ms:
             return plural(duration_ms // unit_ms, name)
     return "none"
+
+
+def reach_of_a_year(duration_ms: int) -> str | None:
+    """Say how much longer a year is than a short run: what its annualised figures are worth. None for a long one."""
+    if not 0 < duration_ms < SHORT_RUN_MS:
+        return None
+    return f"The run lasted {long_span(duration_ms)}; a year is {YEAR_MS / duration_ms:,.0f} times that."
 
 
 def day(ts: int) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -32,6 +33,9 @@ from tests.unit.simulator.shapes import run_of, sibling_of, thinking, thinking_w
         (-0.201, "rough", "−20.1%"),
         (0.157, "points", "+15.70 pp"),
         (0.0, "points", "0.00 pp"),
+        (7.0, "tally", "7"),
+        (7.5, "tally", "7.5"),
+        (-7.0, "signed_tally", "−7"),
         ("0.8421", "cost", "0.8421"),
         ("24.18", "cost", "24.18"),
         ("0", "cost", "0.00"),
@@ -71,9 +75,9 @@ def row_of(record: RunRecord, **config: Any) -> RunRow:
     )
 
 
-def written(shown: Any) -> str:
-    """What stands on a terminal of a hundred columns, with runs of blanks as one."""
-    console = Console(file=io.StringIO(), width=100, color_system=None)
+def written(shown: Any, width: int = 100) -> str:
+    """What stands on a terminal of so many columns, with runs of blanks as one."""
+    console = Console(file=io.StringIO(), width=width, color_system=None)
     console.print(shown)
     assert isinstance(console.file, io.StringIO)
     return re.sub(r" +", " ", console.file.getvalue())
@@ -161,6 +165,44 @@ def test_a_list_has_a_cost_where_one_was_paid() -> None:
     assert head.split() == [*views.LISTED, "Cost"]
     assert [line.split()[-1] for line in lines] == ["24.18", "unknown", "0.00"]
     assert "Cost" not in written(views.listing([row_of(week())]))
+
+
+def test_where_it_is_narrow_figures_go_before_a_name_is_broken() -> None:
+    """On eighty columns: the drawdown first, then as many more as the longest name and a status need."""
+    row = row_of(thinking())
+    stopped = msgspec.structs.replace(row, status="interrupted", metrics=None, skill_name="btc-mind-from-5e")
+    head, *lines = written(views.listing([row, stopped]), width=80).splitlines()
+
+    assert head.split() == ["Run", "Skill", "From", "To", "Result", "Hold", "Cost"]
+    assert len(lines) == 2
+    assert "btc-mind-from-5e@7" in lines[1]
+
+
+def test_a_masked_run_is_marked_in_a_list() -> None:
+    """What it earned is not the plain run's; the mark is explained below, and only where there is one."""
+    plain, masked = row_of(thinking()), row_of(thinking_with(masked=True), mask=True)
+    *_, line, note = written(views.listing([plain, masked])).splitlines()
+
+    assert "%†" in line
+    assert note.startswith("† masked")
+    assert "†" not in written(views.listing([plain]))
+
+
+def test_failed_ticks_are_told_before_the_figures() -> None:
+    """A result of a model that was not reached is none; where the reason stands is said."""
+    text = result_of(thinking_with(ticks={"hold": 20, "failed": 10}))
+
+    assert "10 of 30 ticks failed. No decision was made there; `agentic decisions " in text
+    assert text.index("ticks failed") < text.index("Net return")
+    assert "ticks failed" not in result_of(thinking_with(ticks={"hold": 30}))
+
+
+def test_a_short_run_says_how_far_its_annual_figures_reach() -> None:
+    """A year's return of a week is a guess; that of a run without a fill is not, and needs no word."""
+    assert "Annualised figures reach far. The run lasted 7 days; a year is 52 times that." in result_of(
+        week()
+    )
+    assert "Annualised" not in result_of(thinking_with(from_ts=START, to_ts=START + 90 * DAY_MS))
 
 
 def test_a_comparison_has_costs_and_net_returns() -> None:
