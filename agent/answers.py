@@ -72,6 +72,7 @@ class Answer:
         self._citations: dict[int, list[Any]] = {}
         self._received = 0  # characters of text, thinking and arguments
         self._usage: dict[str, Any] = {}
+        self._is_counted = False  # whether the output was counted at its end
         self._stop = ""
         self._model = ""
 
@@ -90,6 +91,7 @@ class Answer:
             case "message_delta":
                 self._stop = _word(_object(event.get("delta"), "a delta").get("stop_reason"), 40)
                 self._take_usage(event.get("usage"))
+                self._is_counted |= _says_output(event.get("usage"))
             case "message_stop":
                 self.is_ended = True
                 self.end()
@@ -101,7 +103,7 @@ class Answer:
         self.take({"type": "message_start", "message": message})
         for number, block in enumerate(message["content"]):
             self.take({"type": "content_block_start", "index": number, "content_block": block})
-        self.take({"type": "message_delta", "delta": message})
+        self.take({"type": "message_delta", "delta": message, "usage": message.get("usage")})
         self.take({"type": "message_stop"})
 
     def end(self) -> None:
@@ -114,7 +116,7 @@ class Answer:
             self.whole = Reply(content, self._stop, self.usage(), self._model, _word(self.request_id, 100))
 
     def usage(self) -> Usage:
-        """The tokens that were counted. Of an answer that broke off, the output is an estimate of what came in."""
+        """The tokens that were counted. Where nobody counted the output, it is an estimate of what came in."""
         told = self._usage
         written = told.get("cache_creation")
         for_1h = _count(written.get("ephemeral_1h_input_tokens")) if isinstance(written, dict) else 0
@@ -124,7 +126,7 @@ class Answer:
         output = _count(told.get("output_tokens"))
         return Usage(
             input=_count(told.get("input_tokens")),
-            output=output if self._stop else max(output, -(-self._received // CHARS_PER_TOKEN)),
+            output=output if self._is_counted else max(output, -(-self._received // CHARS_PER_TOKEN)),
             cache_read=_count(told.get("cache_read_input_tokens")),
             cache_write_5m=max(0, in_all - for_1h),
             cache_write_1h=for_1h,
@@ -236,6 +238,10 @@ def _word(value: Any, most: int | None = None) -> str:
 
 def _count(value: Any) -> int:
     return value if type(value) is int and 0 <= value <= _MOST_TOKENS else 0
+
+
+def _says_output(usage: Any) -> bool:
+    return isinstance(usage, dict) and _count(usage.get("output_tokens")) > 0
 
 
 def _no_number(name: str) -> None:

@@ -304,11 +304,16 @@ class _Attempt(NamedTuple):
 def _cost(
     outcome: Outcome, failure: ModelFailure | None, price: Price | None, worst: Decimal | None
 ) -> Decimal | None:
-    """What an attempt cost; its worst case where that can't be told, nothing where it was turned away."""
+    """What an attempt cost; its worst case where that can't be told, nothing where it was turned away.
+
+    No prompt has no tokens: a gateway that says so has not counted them, and they are not free.
+    """
     if failure is not None:
         return worst if failure.is_billed else ZERO
     assert not isinstance(outcome, Failure)
-    return None if price is None else cost_usd(price, outcome.usage)
+    if price is None or not outcome.usage.prompt:
+        return worst
+    return cost_usd(price, outcome.usage)
 
 
 def _backed_off(key: str, attempt: int) -> float:

@@ -306,6 +306,16 @@ async def test_an_answer_that_broke_off_is_paid_at_its_worst_case() -> None:
     assert desk.spent > 10 * answer
 
 
+async def test_tokens_that_nobody_counted_are_not_free() -> None:
+    """Some gateways count nothing: the most that the call can have cost is booked, so that budgets still hold."""
+    names = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    async with asking([say("HOLD", usage=dict.fromkeys(names, 0))]) as desk:
+        found = await desk.ask()
+        assert set(desk.ledger.spent.values()) == {found.cost_usd}
+    assert found.cost_usd is not None
+    assert found.cost_usd >= D(BODY["max_tokens"] * 15) / 1_000_000
+
+
 async def test_a_model_without_a_price_costs_an_unknown_amount() -> None:
     """Never 0: the cost is None, and no budget in USD can hold it."""
     async with asking([say("HOLD")], is_priced=False) as desk:
@@ -318,7 +328,7 @@ async def test_a_deployment_has_a_budget_for_each_day() -> None:
     own = _but(run=None, deployment="d1", per_deployment_day_usd=D("0.01"))
     async with asking([say("one"), say("two")], allowance=own) as desk:
         await desk.ask()
-        with pytest.raises(Stop, match="the budget of the deployment's day is 0.01 USD"):
+        with pytest.raises(Stop, match=r"the budget of the deployment's day is 0\.01 USD"):
             await desk.ask({**BODY, "max_tokens": 700})
         desk.clock.move_to(NOW + DAY_MS)
         await desk.ask({**BODY, "max_tokens": 101})

@@ -211,6 +211,21 @@ def test_later_figures_take_the_place_of_earlier_ones() -> None:
     assert answer.usage() == Usage(10, 89, 0, 5, 20)
 
 
+@pytest.mark.parametrize(
+    "ended", [None, {}, {"output_tokens": 0}, {"output_tokens": 10**12}, {"input_tokens": 9}]
+)
+def test_output_that_nobody_counted_is_estimated(ended: Any) -> None:
+    """The figure at the beginning is of the first token alone, so what came in is taken to have cost something."""
+    answer = Answer()
+    answer.take({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}})
+    answer.take(begin({"type": "text", "text": ""}))
+    answer.take(piece("text_delta", text="x" * 300))
+    answer.take({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": ended})
+    answer.end()
+
+    assert answer.usage() == Usage(9, 100)
+
+
 def test_writes_that_are_not_split_are_the_shorter_kind() -> None:
     """Gateways often leave the split out."""
     answer = Answer()
