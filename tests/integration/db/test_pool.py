@@ -1,6 +1,7 @@
 """The two ways to the database: as a person, and as the worker."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from uuid import UUID
 
@@ -54,21 +55,34 @@ async def test_what_is_set_for_longer_than_a_transaction_ends_with_it_too(
         assert await connection.fetchval("show statement_timeout") == usual
 
 
-async def test_the_disk_is_waited_for_unless_it_is_said_otherwise(
-    database_url: str, admin: Connection
-) -> None:
-    """And what is said holds for one transaction."""
+@pytest.fixture
+async def durable(database_url: str, admin: Connection) -> AsyncIterator[Database]:
+    """The database as it is outside of tests: a commit waits for the disk."""
     name = await admin.fetchval("select current_database()")
     await admin.execute(f'alter database "{name}" set synchronous_commit = on')
     database = await Database.open(database_url, user=APP_ROLE)
-    try:
-        found = []
-        for waits in (True, False, True):
-            async with database.as_worker(waits=waits) as connection:
-                found.append(await connection.fetchval("show synchronous_commit"))
-    finally:
-        await database.close()
+    yield database
+    await database.close()
+
+
+async def test_the_disk_is_waited_for_unless_it_is_said_otherwise(durable: Database) -> None:
+    """And what is said holds for one transaction."""
+    found = []
+    for waits in (True, False, True):
+        async with durable.as_worker(waits=waits) as connection:
+            found.append(await connection.fetchval("show synchronous_commit"))
     assert found == ["on", "off", "on"]
+
+
+async def test_what_was_not_waited_for_can_be_waited_for_later(durable: Database, admin: Connection) -> None:
+    """After a flush, all that was written before it is on the disk."""
+    async with durable.as_worker(waits=False) as connection:
+        await connection.execute(
+            "insert into news (source, id, published_at, available_at, title) values ('t', '1', 0, 0, 'x')"
+        )
+    written = await admin.fetchval("select pg_current_wal_insert_lsn()::text")
+    await durable.flush()
+    assert await admin.fetchval("select pg_current_wal_flush_lsn() >= $1::text::pg_lsn", written)
 
 
 async def test_what_ended_a_connection_is_told_and_not_what_followed(
