@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.boot import House, in_house
-from cli.output import AsJson, emit
+from cli.output import AsJson, emit, say
 from cli.values import instant
+from domain.time import iso
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from control.decisions import DecisionPage
+    from db.runs import RunRow
     from domain.snapshots import DecisionSnapshot
 
 app = typer.Typer(help="Why a run did what it did: its decisions, or the whole story of one.")
@@ -51,6 +53,7 @@ async def _load(home: House, run: str, tick_ts: int) -> "tuple[UUID, DecisionSna
     from control.runs import find
 
     row = await find(home.database, home.user_id, run)
+    _tell_of_mask(row)
     return row.id, await load_decision(home.database, home.user_id, row.id, tick_ts)
 
 
@@ -59,4 +62,12 @@ async def _list(home: House, run: str, limit: int, before: Any) -> "tuple[UUID, 
     from control.runs import find
 
     row = await find(home.database, home.user_id, run)
+    _tell_of_mask(row)
     return row.id, await list_decisions(home.database, home.user_id, row.id, limit=limit, before=before)
+
+
+def _tell_of_mask(row: "RunRow") -> None:
+    """A masked run's ticks are on other days than those it was asked for."""
+    if row.config.get("mask") and row.manifest:
+        day, shown = (iso(run["from_ts"])[:10] for run in (row.config, row.manifest["run"]))
+        say(f"masked: times, names and prices are those that the model was shown, {shown} for {day}")

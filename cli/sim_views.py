@@ -81,7 +81,8 @@ def result(row: "RunRow", beside: "Beside | None" = None) -> "Group | str":
 
     if row.metrics is None:
         why = f": {row.error}" if row.error else ""
-        how = f"\n`agentic sim resume {short(row)}` goes on with it" if row.status in RESUMABLE else ""
+        once = "once that is put right, " if row.error else ""
+        how = f"\n{once}`agentic sim resume {short(row)}` goes on with it" if row.status in RESUMABLE else ""
         return f"run {row.id} is {status(row)}{why}{how}"
     table = plain_table()
     table.add_column("", no_wrap=True, min_width=22)

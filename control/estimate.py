@@ -86,8 +86,10 @@ async def _measured(database: Database, user_id: UUID, version: VersionRow) -> t
 
 
 def _of_a_tick(row: RunRow) -> tuple[float, Usage] | None:
+    """Of those that did not fail: one without an answer took less than the next one will."""
     metrics = row.metrics or {}
-    totals, ticks = metrics.get("inference_totals", {}), sum(metrics.get("ticks", {}).values())
+    totals, ended = metrics.get("inference_totals", {}), metrics.get("ticks", {})
+    ticks = sum(ended.values()) - ended.get("failed", 0)
     if not ticks or not totals.get("calls"):
         return None
     usage = {name: -(-tokens // ticks) for name, tokens in totals["usage"].items()}

@@ -143,6 +143,40 @@ def test_an_estimate_asks_nobody_and_is_borne_out(sim: Command) -> None:
     assert (replay["cost_usd"], replay["most_usd"]) == ("0", "0")
 
 
+def test_a_run_that_failed_throughout_is_no_measure(
+    sim: Command, monkeypatch: pytest.MonkeyPatch, agentic: Agentic
+) -> None:
+    """It cost nothing, and the next one will: what it would cost is guessed, and asked about."""
+    with stand_in_thread(whimsical) as api:
+        monkeypatch.setenv("AGENTIC_INFERENCE_USD_PER_CALL", "0.0001")
+        failed = sim(api, *RUN)
+        monkeypatch.delenv("AGENTIC_INFERENCE_USD_PER_CALL")
+        guess = sim(api, *RUN, "--estimate")
+
+    assert failed["metrics"]["inference"]["failed_ticks"] == failed["metrics"]["inference"]["ticks"]
+    assert (guess["is_measured"], Decimal(guess["cost_usd"]) > 0) == (False, True)
+
+
+def test_an_estimate_where_no_model_is_asked_says_so(agentic: Agentic, sim: Command) -> None:
+    """A replay, like a baseline, costs nothing; there are no tokens to speak of."""
+    done = agentic(*RUN, "--mode", "replay", "--estimate")
+
+    assert done.stdout == "one run of 12 ticks: no model is asked, so it costs nothing\n"
+
+
+def test_a_masked_runs_decisions_say_that_their_days_are_others(agentic: Agentic, sim: Command) -> None:
+    """Else a person looks for the ticks where they were asked for."""
+    with stand_in_thread(whimsical) as api:
+        done = sim(api, *RUN, "--mask")
+    masked, plain = (
+        agentic("decisions", done[part]["run_id"] if part else done["run_id"]) for part in ("control", "")
+    )
+
+    assert masked.stderr.startswith("masked: times, names and prices are those that the model was shown, ")
+    assert masked.stderr.endswith(" for 2025-01-02\n")
+    assert plain.stderr == ""
+
+
 def test_an_unknown_models_cost_is_unknown_everywhere(agentic: Agentic, sim: Command, tmp_path: Path) -> None:
     """Never 0: in the estimate, the run, the list, the comparison and the report. It is warned of once."""
     (tmp_path / "thinker.md").write_text(thinker(model="anthropic:somebodys-own"))
