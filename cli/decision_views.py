@@ -18,6 +18,7 @@ from domain.inference import ModelCall, ToolUse, Usage
 from domain.money import plain
 from domain.snapshots import AccountView, DecisionSnapshot
 from domain.time import iso
+from simulator.report.words import grouped
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -139,7 +140,7 @@ def _tokens(usage: Usage) -> str:
 
 
 def _account(account: AccountView) -> str:
-    held = ", ".join(f"{plain(size)} {symbol}" for symbol, size in sorted(account.positions.items()))
+    held = ", ".join(f"{grouped(size)} {symbol}" for symbol, size in sorted(account.positions.items()))
     return f"{account.equity:,.2f} USD of equity, {account.cash:,.2f} in cash, holding {held or 'nothing'}"
 
 

@@ -67,7 +67,7 @@ async def load_decision(database: Database, user_id: UUID, run_id: UUID, tick_ts
         row = await decision_at(connection, run_id, tick_ts)
         around = [] if row else await ticks_around(connection, run_id, tick_ts)
     if row is None:
-        nearest = f"; the nearest are at {' and '.join(map(iso, around))}" if around else ""
+        nearest = f"; nearest: {' and '.join(map(iso, around))}" if around else ""
         raise NotFound(
             f"there is no decision at {iso(tick_ts)}: no tick was due, or nothing was done{nearest}"
         )

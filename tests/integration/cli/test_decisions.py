@@ -135,7 +135,7 @@ async def test_a_models_decision_is_told_whole(
 
     for line in (
         f"2025-01-01T05:00:00Z · acted · anthropic:claude-sonnet-4-6 · run {str(run_id)[-8:]}",
-        "Before it: 10,000.50 USD of equity, 9,000.00 in cash, holding -0.25 BTC",
+        "Before it: 10,000.50 USD of equity, 9,000.00 in cash, holding −0.25 BTC",
         "  │ Clock: 2025-01-01T05:00:00Z",
         "Call 1 of 2: claude-sonnet-4-6 · tool_use · 4,900 tokens in (4,000 from the cache), 40 out · 0.0045 USD"
         f" · key {'a' * 16}",
@@ -259,7 +259,7 @@ async def test_a_tick_without_a_decision_is_one_line_that_names_the_nearest(
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == (
         "there is no decision at 2025-01-01T05:00:00Z: no tick was due, or nothing was done; "
-        "the nearest are at 2025-01-01T03:00:00Z and 2025-01-01T09:00:00Z\n"
+        "nearest: 2025-01-01T03:00:00Z and 2025-01-01T09:00:00Z\n"
     )
 
 
