@@ -292,7 +292,7 @@ def _cutoff(skill: Skill, request: RunRequest, provider: Provider) -> int | None
 async def _last(connection: Connection) -> UUID | None:
     newest = await store.list_runs(connection, limit=1)
     if newest and newest[0].batch is not None:
-        newest = await store.batch_runs(connection, newest[0].batch)
+        newest = await store.batch_runs(connection, newest[0].user_id, newest[0].batch)
     return newest[0].id if newest else None
 
 

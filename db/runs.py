@@ -280,9 +280,14 @@ async def list_runs(
     return [RunRow(*row) for row in rows]
 
 
-async def batch_runs(connection: Connection, batch: UUID) -> list[RunRow]:
-    """Give the runs of a batch that one can see, in the order in which they were asked for."""
-    rows = await connection.fetch(_RUN_SQL + "where r.batch = $1 order by r.id", batch)
+async def batch_runs(connection: Connection, user_id: UUID, batch: UUID) -> list[RunRow]:
+    """Give a person's runs of a batch, in the order in which they were asked for.
+
+    Theirs alone, also as the worker, who sees all: anybody may name a batch of somebody else's in a run of their own.
+    """
+    rows = await connection.fetch(
+        _RUN_SQL + "where r.batch = $1 and r.user_id = $2 order by r.id", batch, user_id
+    )
     return [RunRow(*row) for row in rows]
 
 

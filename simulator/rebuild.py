@@ -51,7 +51,7 @@ async def beside_of(database: Database, row: RunRow) -> Beside | None:
     if row.batch is None:
         return None
     async with database.as_worker() as connection:
-        rows = await batch_runs(connection, row.batch)
+        rows = await batch_runs(connection, row.user_id, row.batch)
     done = [(from_config(one.config), one) for one in rows if one.metrics is not None]
     of_each = [
         (spec.mask, sibling(str(one.id), spec.sample, spec.seed, one.metrics or {})) for spec, one in done

@@ -346,11 +346,25 @@ async def test_runs_that_were_asked_for_together_are_found_together(
             await create_run(connection, owner, version.id, {"n": n}, of)
             for n, of in enumerate((batch, another, batch))
         ]
-        found = await batch_runs(connection, batch)
+        found = await batch_runs(connection, owner, batch)
     assert [(run.id, run.config, run.batch) for run in found] == [
         (first, {"n": 0}, batch),
         (last, {"n": 2}, batch),
     ]
     assert (await load(database, alone)).batch is None
     async with database.as_user(other_user) as connection:
-        assert await batch_runs(connection, batch) == []
+        assert await batch_runs(connection, owner, batch) == []
+
+
+async def test_a_batch_is_one_persons_whoever_names_it(
+    database: Database, owner: UUID, other_user: UUID
+) -> None:
+    """The worker, who reads runs back, does not put a stranger's run beside them, nor theirs beside a stranger's."""
+    batch = uuid4()
+    for user_id in (owner, other_user):
+        async with database.as_user(user_id) as connection:
+            version = await make_version(connection, user_id)
+            await create_run(connection, user_id, version.id, {}, batch)
+    async with database.as_worker() as connection:
+        for user_id in (owner, other_user):
+            assert [run.user_id for run in await batch_runs(connection, user_id, batch)] == [user_id]
