@@ -20,6 +20,7 @@ from domain.inference import Reply, Usage
 UNREADABLE = "_unreadable"
 MOST_UNREADABLE = 2_000
 CHARS_PER_TOKEN = 3  # an estimate, on the high side of what newer tokenizers make of English and JSON
+MOST_BLOCKS = 1_000  # of an answer: models write a few, and each tool call among them is answered and kept
 DEEPEST = 64  # levels of a block; what nests deeper could not be sent back
 
 _MOST_TOKENS = 10**9  # of one call; a figure beyond it is none
@@ -86,6 +87,8 @@ class Answer:
                 self._take_usage(message.get("usage"))
             case "content_block_start":
                 self._blocks[_number(event)] = dict(_object(event.get("content_block"), "a block"))
+                if len(self._blocks) > MOST_BLOCKS:
+                    raise NotAnAnswer(f"more than {MOST_BLOCKS} blocks")
             case "content_block_delta":
                 self._take_delta(_number(event), _object(event.get("delta"), "a delta"))
             case "message_delta":

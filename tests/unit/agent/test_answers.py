@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.answers import UNREADABLE, Answer, Lines, NotAnAnswer, read_event
+from agent.answers import MOST_BLOCKS, UNREADABLE, Answer, Lines, NotAnAnswer, read_event
 from domain.inference import Reply, Usage
 
 json_values = st.recursive(
@@ -184,6 +184,17 @@ def test_citations_are_kept_with_their_text() -> None:
     )
 
     assert reply.content == ({"type": "text", "text": "As said", "citations": [{"cited_text": "x"}]},)
+
+
+def test_an_answer_has_so_many_blocks_and_no_more() -> None:
+    """A gateway that floods is no model: what it sends could be neither carried out nor kept."""
+    block = {"type": "tool_use"}
+    answer = Answer()
+    answer.take_whole({"type": "message", "content": [block] * MOST_BLOCKS, "stop_reason": "tool_use"})
+    assert answer.whole is not None
+    assert len(answer.whole.content) == MOST_BLOCKS
+    with pytest.raises(NotAnAnswer, match="more than 1000 blocks"):
+        Answer().take_whole({"type": "message", "content": [block] * (MOST_BLOCKS + 1)})
 
 
 def test_any_number_of_citations_is_taken_in() -> None:
