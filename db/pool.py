@@ -109,11 +109,10 @@ class Database:
             with translated():
                 try:
                     yield connection
+                    await connection.execute(f"commit; {_RESET}")
                 except BaseException:
-                    with suppress(*DRIVER_ERRORS):  # a lost one undid itself
-                        await connection.execute(f"rollback; {_RESET}")
+                    await _undo(connection)
                     raise
-                await connection.execute(f"commit; {_RESET}")
         finally:
             await self._pool.release(connection)
 
@@ -137,9 +136,15 @@ class Database:
             with translated():
                 await connection.execute(f"begin; {who}")
         except BaseException:
+            await _undo(connection)  # a cancelled one may have begun
             await self._pool.release(connection)
             raise
         return connection
+
+
+async def _undo(connection: Connection) -> None:
+    with suppress(*DRIVER_ERRORS):  # a lost one undid itself
+        await connection.execute(f"rollback; {_RESET}")
 
 
 async def _is_reset(connection: Connection) -> None:

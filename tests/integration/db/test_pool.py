@@ -203,6 +203,28 @@ async def test_a_cancelled_transaction_keeps_nothing_and_gives_its_connection_ba
         assert await connection.fetchval("select count(*) from bars") == 0
 
 
+async def test_wherever_a_transaction_is_cancelled_it_is_undone_without_a_word(
+    database: Database, owner: UUID
+) -> None:
+    """Somebody who stops a run sees the program's line and none of the driver's, whatever was under way."""
+    loop, told = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+
+    async def work() -> None:
+        async with database.as_user(owner) as connection:
+            await connection.fetch("select 1")
+
+    for turns in range(40):
+        task = asyncio.create_task(work())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert told == []
+    await work()
+
+
 async def test_the_pool_may_be_closed_and_the_login_must_be_right(database_url: str) -> None:
     """A closed pool says so in our words; a login that there is not is refused in one line."""
     opened = await Database.open(database_url, user="agentic_app")
