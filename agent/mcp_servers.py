@@ -255,4 +255,4 @@ def _trouble(task: "asyncio.Task[None]") -> str:
         case None:
             return f"did not answer within {START_TIMEOUT_S:g} s"
         case _:
-            return f"can't be reached, or ended at once ({type(error).__name__})"
+            return f"can't be reached, or ended at once ({type(error).__name__}); see that it runs, and what it prints"
