@@ -67,6 +67,8 @@ COUNTS = (
 
 
 RESUMABLE = ("interrupted", "failed", "cancelled")
+BY_HAND = "stopped by hand"
+"""Why a run was interrupted with Ctrl-C, as it is kept; there is nothing to put right."""
 
 
 def result(row: "RunRow", beside: "Beside | None" = None) -> "Group | str":
@@ -81,7 +83,7 @@ def result(row: "RunRow", beside: "Beside | None" = None) -> "Group | str":
 
     if row.metrics is None:
         why = f": {row.error}" if row.error else ""
-        once = "once that is put right, " if row.error else ""
+        once = "once that is put right, " if row.error and row.error != BY_HAND else ""
         how = f"\n{once}`agentic sim resume {short(row)}` goes on with it" if row.status in RESUMABLE else ""
         return f"run {row.id} is {status(row)}{why}{how}"
     table = plain_table()

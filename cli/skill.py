@@ -41,8 +41,8 @@ def new(
     with plain_errors():
         starter = LANGUAGE_MODEL_STARTER if language_model else STARTER
         text = starter.format(name=name, model=load_settings().model)
-        load(text, where="NAME")
         path = Path(f"{name}.md")
+        load(text, where=str(path))
         _write_new(path, text)
         emit(
             {"name": name, "file": str(path)},

@@ -188,6 +188,21 @@ def test_a_masked_run_is_marked_in_a_list() -> None:
     assert "†" not in written(views.listing([plain]))
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ("the key for models was refused", "\nonce that is put right, `agentic sim resume "),
+        (views.BY_HAND, "stopped by hand\n`agentic sim resume "),
+        (None, "is interrupted\n`agentic sim resume "),
+    ],
+)
+def test_a_stopped_run_says_why_and_when_it_goes_on(error: str | None, expected: str) -> None:
+    """What stopped it would stop it again."""
+    row = msgspec.structs.replace(row_of(week()), status="interrupted", metrics=None, error=error)
+
+    assert expected in str(views.result(row))
+
+
 def test_failed_ticks_are_told_before_the_figures() -> None:
     """A result of a model that was not reached is none; where the reason stands is said."""
     text = result_of(thinking_with(ticks={"hold": 20, "failed": 10}))
