@@ -7,16 +7,17 @@ it is kept under the key, failures that belong to the result among them, so that
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
+from agent.allowance import Allowance, Patience
 from agent.gate import Gate
-from agent.models import Door, ModelFailure, api_version
+from agent.keys import Body, asked_of, canonical, digest, parts_of
+from agent.models import Door, ModelFailure
 from config.models import Price, cost_usd, worst_case_usd
 from domain.inference import (
     Budget,
@@ -29,18 +30,12 @@ from domain.inference import (
     Recorded,
 )
 from domain.money import ZERO, plain
-from domain.time import Clock, iso
+from domain.time import Clock
 
 MOST_ATTEMPTS = 8
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
-KEY_FORM = 1
-"""Goes up when the same request has to be asked anew, because something else about asking changed."""
-
-Body = Mapping[str, Any]
-
-_TOMORROW = "raise AGENTIC_INFERENCE_USD_PER{}_DAY, or wait for the next day (UTC)"
-
-_encode = msgspec.json.Encoder(order="deterministic").encode
+MOST_FAILED = 10
+"""So many requests in a row that come to nothing are an outage, and no weather that a result should contain."""
 
 
 class Stop(Exception):
@@ -56,50 +51,6 @@ class Stop(Exception):
 
 class NotRecorded(Stop):
     """A replay asked something that is not in the record."""
-
-
-class Patience:
-    """The seconds that a tick may still spend on calls, pauses and outside tools. Waiting for a turn is not counted.
-
-    `lost_usd` is what the tick has paid beside what its calls are recorded to have cost.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.left_s = seconds
-        self.lost_usd = ZERO
-
-    def spend(self, seconds: float) -> None:
-        """Take away what was spent."""
-        self.left_s -= seconds
-
-
-class Allowance(msgspec.Struct, frozen=True):
-    """What thinking may cost, in USD: one call, one tick, then the budgets that are shared and kept.
-
-    `run` is the budget of a simulation; `deployment` names a deployment, which has a budget of its own for each day.
-    The others are a person's day's and the whole installation's. Days are UTC.
-    """
-
-    per_call_usd: Decimal
-    per_tick_usd: Decimal
-    per_user_day_usd: Decimal
-    per_day_usd: Decimal
-    run: Budget | None = None
-    deployment: str = ""
-    per_deployment_day_usd: Decimal = ZERO
-
-    def budgets(self, now_ms: int) -> list[Budget]:
-        """The budgets that a call made now has to fit in."""
-        day = iso(now_ms)[:10]
-        own = [] if self.run is None else [self.run]
-        if self.deployment:
-            scope = f"deployment:{self.deployment}:{day}"
-            own.append(Budget(scope, self.per_deployment_day_usd, "the deployment's day"))
-        days = [
-            Budget(f"day:{day}", self.per_user_day_usd, "your day", _TOMORROW.format("_USER")),
-            Budget(f"all:{day}", self.per_day_usd, "the day, of all people together", _TOMORROW.format("")),
-        ]
-        return own + days
 
 
 class Asker:
@@ -138,6 +89,7 @@ class Asker:
         self._timeout_s = timeout_s
         self._now = now
         self._sleep = sleep
+        self._failed = 0
 
     async def ask(self, body: Body, patience: Patience, tick_usd: Decimal) -> tuple[str, Recorded]:
         """Give the outcome of a request, and the key it is kept under. `tick_usd` is what the tick has cost so far.
@@ -145,8 +97,8 @@ class Asker:
         Raises Stop when there is no use in asking anything more: no key, a key that is refused, a budget that is
         reached, or a replay that misses. A failure that may pass is an outcome.
         """
-        asked = {**body, "api_version": api_version(body), "form": KEY_FORM, "sample": self._sample}
-        content = _encode(asked)
+        asked = asked_of(body, self._sample)
+        content = canonical(asked)
         key = hashlib.sha256(content).hexdigest()
         if self._mode != "live":
             found = await self._ledger.find(key)
@@ -178,20 +130,28 @@ class Asker:
             async with self._gate.passed():
                 made = await self._attempt(body, size, patience, tick_usd + patience.lost_usd, lost)
                 pause_s = self._pause(record.key, made.failure, attempt, patience)
-                is_final = pause_s is None and not made.is_fatal
+                stops = made.failure is not None and _stops(made.failure, body)
+                is_final = pause_s is None and not stops
                 total = None if made.cost_usd is None else made.cost_usd + lost
                 kept = replace(record, outcome=made.outcome, cost_usd=total, latency_ms=made.latency_ms)
                 found = await self._keep(made, kept, is_final)
-            if made.is_fatal:
-                assert made.failure is not None
+            if made.failure is not None and stops:
                 raise Stop(made.failure.message)
             if pause_s is None:
+                self._see(made.failure)
                 patience.lost_usd += max(ZERO, (total or ZERO) - (found.cost_usd or ZERO))
                 return found
             lost += made.cost_usd or ZERO
             patience.spend(pause_s)
             await self._sleep(pause_s)
         raise AssertionError("the last attempt is final")
+
+    def _see(self, failure: ModelFailure | None) -> None:
+        """Count requests in a row that came to nothing. Raises Stop when there are so many that it is an outage."""
+        self._failed = 0 if failure is None else self._failed + 1
+        if failure is not None and self._failed >= MOST_FAILED:
+            self._failed = 0
+            raise Stop(f"{MOST_FAILED} requests in a row came to nothing, the last because {failure.message}")
 
     async def _attempt(
         self, body: Body, size: int, patience: Patience, tick_usd: Decimal, lost: Decimal
@@ -295,10 +255,14 @@ class _Attempt(NamedTuple):
     budgets: list[Budget]
     latency_ms: int
 
-    @property
-    def is_fatal(self) -> bool:
-        """Whether there is no use in asking anything more."""
-        return self.failure is not None and self.failure.is_fatal
+
+def _stops(failure: ModelFailure, body: Body) -> bool:
+    """Whether a failure says that there is no use in asking anything more.
+
+    A request that is refused in the middle of a tick says it of that tick alone: its first request was not.
+    """
+    is_of_the_tick = failure.kind in ("invalid_request", "too_large") and len(body["messages"]) > 1
+    return failure.is_fatal and not is_of_the_tick
 
 
 def _cost(
@@ -318,16 +282,5 @@ def _cost(
 
 def _backed_off(key: str, attempt: int) -> float:
     """Seconds before the next attempt: doubled each time, less up to a quarter that differs from request to request."""
-    spread = int(_digest([key, attempt])[:8], 16) / 0xFFFFFFFF
+    spread = int(digest([key, attempt])[:8], 16) / 0xFFFFFFFF
     return float(min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S) * (1 - spread / 4))
-
-
-def parts_of(body: Body) -> dict[str, str]:
-    """Take a request apart, so that two can be compared without keeping either."""
-    parts = {name: _digest(value) for name, value in body.items() if name not in ("messages", "model")}
-    parts["model"] = str(body["model"])
-    return parts | {f"message {n}": _digest(one) for n, one in enumerate(body["messages"])}
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(_encode(value)).hexdigest()

@@ -12,8 +12,9 @@ from typing import Any
 
 import msgspec
 
+from agent.allowance import Patience
 from agent.answers import UNREADABLE
-from agent.asking import Asker, Patience
+from agent.asking import Asker
 from agent.context import assemble
 from agent.outside import Outside
 from agent.prompts import system_blocks

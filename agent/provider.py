@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from agent.asking import Allowance, Asker
+from agent.allowance import Allowance
+from agent.asking import Asker
 from agent.gate import Gate
 from agent.mcp_servers import McpServers
 from agent.models import Door

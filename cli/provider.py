@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 
-from agent.asking import Allowance
+from agent.allowance import Allowance
 from agent.gate import Gate
 from agent.mcp_servers import McpServers
 from agent.models import BASE_URL, AnthropicDoor

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from agent.asking import Allowance
+from agent.allowance import Allowance
 from agent.gate import Gate
 from agent.mcp_servers import McpServers
 from agent.models import AnthropicDoor

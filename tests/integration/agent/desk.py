@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from agent.asking import Allowance, Asker
+from agent.allowance import Allowance
+from agent.asking import Asker
 from agent.gate import Gate
 from agent.language import LanguageTrader
 from agent.models import AnthropicDoor

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agent.asking import MOST_ATTEMPTS, Allowance, Asker, NotRecorded, Patience, Stop
+from agent.allowance import Allowance, Patience
+from agent.asking import MOST_ATTEMPTS, MOST_FAILED, Asker, NotRecorded, Stop
 from agent.gate import Gate
 from agent.models import AnthropicDoor
 from config.models import cost_usd, load_models
@@ -224,6 +225,38 @@ async def test_what_no_attempt_can_help_stops_at_once(step: Step, says: str) -> 
             await desk.ask()
         assert (desk.api.calls, desk.spent, desk.ledger.calls) == (1, ZERO, {})
         assert text(await desk.ask()) == "HOLD"  # once it is mended
+
+
+async def test_an_outage_stops_the_run() -> None:
+    """So many requests in a row that come to nothing are no weather: the line says what the last one met."""
+    async with asking([refuse(500, "api_error")] * 999) as desk:
+        for number in range(MOST_FAILED - 1):
+            found = await desk.ask({**BODY, "max_tokens": 100 + number}, patience_s=1)
+            assert isinstance(found.outcome, Failure)
+        with pytest.raises(Stop, match="10 requests in a row came to nothing, the last because the provider"):
+            await desk.ask({**BODY, "max_tokens": 999}, patience_s=1)
+
+
+async def test_an_answer_in_between_is_no_outage() -> None:
+    """Failures that are not in a row are counted anew."""
+    answers = ([refuse(500, "api_error", headers={"x-should-retry": "false"})] * 7 + [say("HOLD")]) * 4
+    async with asking(answers) as desk:
+        for number in range(len(answers)):
+            await desk.ask({**BODY, "max_tokens": 100 + number})
+        assert desk.api.calls == len(answers)
+
+
+async def test_a_refusal_in_the_middle_of_a_tick_is_of_that_tick() -> None:
+    """What was fine at its beginning and is refused later, being too long, say, fails the tick, and the run goes on."""
+    later = [
+        {"role": "user", "content": "What now?"},
+        {"role": "assistant", "content": "Hm."},
+        {"role": "user", "content": "Well?"},
+    ]
+    async with asking([refuse(400, "invalid_request_error", "prompt is too long")]) as desk:
+        found = await desk.ask({**BODY, "messages": later})
+    assert isinstance(found.outcome, Failure)
+    assert (found.outcome.kind, found.cost_usd, desk.api.calls) == ("invalid_request", ZERO, 1)
 
 
 # Money.

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from agent.asking import MOST_ATTEMPTS, Allowance, Asker, Patience
+from agent.allowance import Allowance, Patience
+from agent.asking import MOST_ATTEMPTS, Asker
 from agent.gate import Gate
 from agent.models import AnthropicDoor
 from config.models import Price, load_models

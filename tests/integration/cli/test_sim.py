@@ -170,7 +170,7 @@ def test_platform_caps_tighten_a_run(sim: Callable[..., Any], monkeypatch: pytes
         (("run", "sample.md", "--seed", str(2**63)), f"--seed must be at most {2**63 - 1}, was {2**63}"),
         (("run", "sample.md", "--execution-interval", "4h"), "--execution-interval 4h does not divide 1h"),
         (("run", "sol.md"), "there are no 1h bars of SOL; import them with `agentic data import bars FILE"),
-        (("run", "model.md"), "there is no key for language models; set ANTHROPIC_API_KEY, or replay what is recorded with --mode replay"),
+        (("run", "model.md"), "there is no key for language models; set ANTHROPIC_API_KEY, or replay"),
         (("show", NOTHING_TO_SHOW), "there is no run 00000000; `agentic sim list` shows those there are"),
         (("show", "last"), "there is no run last"),
         (("compare", "last", "last"), "there is no run last"),

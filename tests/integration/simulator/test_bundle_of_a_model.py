@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from agent.asking import Allowance
+from agent.allowance import Allowance
 from agent.mcp_servers import McpServers
 from agent.provider import Provider
 from control import run_bundle, run_check, runs, skills

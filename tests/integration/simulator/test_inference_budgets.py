@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from agent.asking import Allowance
+from agent.allowance import Allowance
 from agent.provider import Provider
 from control import runs
 from control.errors import Invalid

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from agent.asking import Allowance
+from agent.allowance import Allowance
 from control import runs
 from control.errors import Invalid
 from db.pool import Database

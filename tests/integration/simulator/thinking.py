@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from agent.asking import KEY_FORM
+from agent.keys import KEY_FORM
 from agent.models import api_version
 from agent.provider import Provider
 from config.models import Price, cost_usd, load_models
