@@ -22,9 +22,9 @@ from config.models import Price, cost_usd, worst_case_usd
 from domain.inference import (
     Budget,
     BudgetReached,
+    CallLedger,
     CallRecord,
     Failure,
-    Ledger,
     Outcome,
     Parts,
     Recorded,
@@ -63,7 +63,7 @@ class Asker:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: CallLedger,
         gate: Gate,
         allowance: Allowance,
         price_at: Callable[[int], Price | None],

@@ -15,7 +15,7 @@ from agent.asking import NotRecorded, Stop
 from agent.mcp_servers import McpServers, McpUnavailable
 from agent.quoting import clean, quoted
 from agent.tools import MOST_ARGUMENT_BYTES, Answer
-from domain.inference import Ledger, ToolUse
+from domain.inference import CallLedger, ToolUse
 from domain.time import iso
 from domain.tools import PinnedTool, canonical_json, refuse_collisions, visible
 
@@ -50,7 +50,7 @@ class Outside:
         self,
         pins: Sequence[PinnedTool],
         servers: McpServers | None,
-        ledger: Ledger | None,
+        ledger: CallLedger | None,
         mode: Mode,
         *,
         is_replayed_history: bool,

@@ -12,7 +12,7 @@ from agent.gate import Gate
 from agent.mcp_servers import McpServers
 from agent.models import Door
 from config.models import ModelFacts, ModelTable
-from domain.inference import Budget, Ledger
+from domain.inference import Budget, CallLedger
 from domain.time import Clock
 from skills.skill import Skill
 
@@ -40,7 +40,7 @@ class Provider(msgspec.Struct, frozen=True):
         """What is known of a Skill's model; None for one that the table lacks."""
         return self.table.find(skill.model.partition(":")[2])
 
-    def asker(self, skill: Skill, ledger: Ledger, run: Budget | None, **how: Any) -> Asker:
+    def asker(self, skill: Skill, ledger: CallLedger, run: Budget | None, **how: Any) -> Asker:
         """What asks a Skill's model for one run or deployment; `how` as `Asker` takes it."""
         facts = self.facts(skill)
         return Asker(

@@ -136,7 +136,7 @@ from (
 
 
 class PostgresLedger:
-    """The `domain.inference.Ledger` of one run or deployment.
+    """The `domain.inference.CallLedger` of one run or deployment.
 
     `route` names the way to the model (which provider or gateway): the same request by another way is another
     call. With `any_route` a call that went another way serves too, the newest of them; a replay asks so. With an

@@ -174,7 +174,7 @@ class Recorded(msgspec.Struct, frozen=True):
     cost_usd: Decimal | None
 
 
-class Ledger(Protocol):
+class CallLedger(Protocol):
     """Where the calls of one run or deployment are kept and paid. A reservation is on the disk when `reserve` returns.
 
     What else is done is there for everybody at once, and on the disk before anything that is done after it.

@@ -15,7 +15,7 @@ from agent.outside import Mode, NotApproved, NotForSimulations, Outside, ToolsCh
 from config.mcp import McpServer
 from db.inference import PostgresLedger
 from db.pool import Database
-from domain.inference import Ledger, ToolUse
+from domain.inference import CallLedger, ToolUse
 from domain.time import HOUR_MS, parse_ts
 from domain.tools import PinnedTool
 from tests.integration.agent.mcp_samples import program
@@ -56,7 +56,7 @@ async def pins(desk: McpServers, *names: str) -> list[PinnedTool]:
 def outside(
     pinned: Sequence[PinnedTool],
     servers: McpServers | None,
-    ledger: Ledger | None = None,
+    ledger: CallLedger | None = None,
     mode: Mode = "live",
     *,
     past: bool = False,
