@@ -16,6 +16,9 @@ MOST_RUNS = 200
 class RunLine(msgspec.Struct, frozen=True):
     """One run in a list. Instants are UTC ms; returns and the drawdown are fractions, the drawdown ≤ 0.
 
+    `net_return` is after inference, and None where the price of that is not known. A masked run's symbols are those
+    that its model was shown. `failed_ticks` had no decision.
+
     What a run does not know yet, or what is undefined for it, is None.
     """
 
@@ -30,7 +33,10 @@ class RunLine(msgspec.Struct, frozen=True):
     from_ts: int | None
     to_ts: int | None
     is_synthetic: bool
+    is_masked: bool
+    failed_ticks: int
     total_return: float | None
+    net_return: float | None
     hold_return: float | None
     sharpe: float | None
     max_drawdown: float | None
@@ -79,7 +85,10 @@ def line_of(row: RunRow) -> RunLine:
         from_ts=row.config.get("from_ts"),
         to_ts=row.config.get("to_ts"),
         is_synthetic=row.is_synthetic,
+        is_masked=bool(row.config.get("mask")),
+        failed_ticks=metrics.get("inference", {}).get("failed_ticks", 0),
         total_return=metrics.get("total_return"),
+        net_return=metrics.get("net_return"),
         hold_return=hold.get("total_return"),
         sharpe=metrics.get("sharpe"),
         max_drawdown=metrics.get("max_drawdown"),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -58,21 +59,23 @@ async def version_id(database: Database, owner: UUID) -> UUID:
     return (await skills.save(database, owner, STARTER.format(name="btc-trend"))).id
 
 
-async def ask(database: Database, user_id: UUID, version_id: UUID) -> UUID:
+async def ask(database: Database, user_id: UUID, version_id: UUID, **settings: Any) -> UUID:
     """A run that waits."""
-    config = {"from_ts": parse_ts("2024-01-01"), "to_ts": parse_ts("2024-10-01")}
+    config = {"from_ts": parse_ts("2024-01-01"), "to_ts": parse_ts("2024-10-01"), **settings}
     async with database.as_user(user_id) as connection:
         return await store.create_run(connection, user_id, version_id, config)
 
 
-async def finish(database: Database, run_id: UUID, *, synthetic: bool = False) -> None:
+async def finish(database: Database, run_id: UUID, *, synthetic: bool = False, **figures: Any) -> None:
     """Bring a run to its end with results."""
     metrics = {
         "total_return": 0.1359,
+        "net_return": 0.1359,
         "sharpe": None,
         "max_drawdown": -0.1267,
         "trades": 20,
         "baselines": {"buy-and-hold": {"total_return": 0.061}},
+        **figures,
     }
     manifest = {
         "skill": {"market": {"symbols": ["BTC", "ETH"]}},

@@ -53,6 +53,34 @@ async def test_a_finished_run_shows_its_figures(
     assert '<span class="up">+13.59%</span>' in page
 
 
+async def test_a_models_run_is_listed_with_what_its_thinking_took(
+    signed_in: Site, database: Database, owner: UUID, version_id: UUID
+) -> None:
+    """Its return is after inference, its failed ticks are counted, and a masked one is labelled."""
+    run_id = await ask(database, owner, version_id, mask=True)
+    await finish(database, run_id, net_return=0.12, inference={"failed_ticks": 10})
+
+    said = words_of(await (await signed_in.client.get("/")).text())
+
+    assert "+12.00% +6.10%" in said
+    assert "10 ticks failed" in said
+    assert "Masked" in said
+    assert "before inference" not in said
+
+
+async def test_a_return_whose_inference_is_not_known_says_so(
+    signed_in: Site, database: Database, owner: UUID, version_id: UUID
+) -> None:
+    """What the model cost would come off it; a run that is not masked has no label."""
+    await finish(database, await ask(database, owner, version_id), net_return=None)
+
+    said = words_of(await (await signed_in.client.get("/")).text())
+
+    assert "+13.59% before inference +6.10%" in said
+    assert "Masked" not in said
+    assert "failed" not in said
+
+
 async def test_real_data_is_not_labelled_synthetic(
     signed_in: Site, database: Database, owner: UUID, version_id: UUID
 ) -> None:
