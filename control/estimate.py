@@ -1,7 +1,8 @@
 """What a run will probably cost, before anybody is asked anything: its ticks times what a tick takes.
 
 What a tick takes is measured on the newest finished run of the same version, where there is one. Else the contexts of
-a few ticks are put together as a model would be shown them, and the rest is assumed: so many calls, so many words.
+a few ticks are put together as a model would be shown them, and the rest is assumed: so many calls, and as many words
+as the model's answers have on the mean.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from agent.provider import Provider
 from agent.tick import Tick
 from config.models import cost_usd
 from control.errors import Invalid
+from db.inference import mean_usage
 from db.pool import Database
 from db.runs import RunRow, list_runs
 from db.skills import VersionRow
@@ -32,7 +34,8 @@ from skills.skill_md import read
 SAMPLED_TICKS = 5
 ASSUMED_CALLS = 2
 ASSUMED_OUTPUT_TOKENS = 250
-BYTES_PER_TOKEN = 3
+BYTES_PER_TOKEN = 2
+"""Few, because most of a context is numbers: a guess that errs is to err on the dear side."""
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -99,13 +102,19 @@ def _of_a_tick(row: RunRow) -> tuple[float, Usage] | None:
 async def _assumed(
     database: Database, user_id: UUID, skill: Skill, spec: RunSpec, provider: Provider
 ) -> Usage:
-    """Tokens of a tick with so many calls: its context is written to the cache once and read by the later calls."""
+    """Tokens of a tick with so many calls: its context is written to the cache once and read by the later calls.
+
+    It says as much as the model's newest answers to this person did on the mean, where there are any.
+    """
     opening, contexts = await _prompts(database, user_id, skill, spec, provider)
     context = sum(contexts) // len(contexts) // BYTES_PER_TOKEN if contexts else 0
+    async with database.as_user(user_id) as connection:
+        usual = await mean_usage(connection, user_id, skill.model.partition(":")[2])
+    words = ASSUMED_OUTPUT_TOKENS if usual is None else usual.usage.output
     again = ASSUMED_CALLS - 1
     return Usage(
-        input=ASSUMED_OUTPUT_TOKENS * again,
-        output=ASSUMED_OUTPUT_TOKENS * ASSUMED_CALLS,
+        input=words * again,
+        output=words * ASSUMED_CALLS,
         cache_read=opening // BYTES_PER_TOKEN * ASSUMED_CALLS + context * again,
         cache_write_5m=context,
     )

@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 
 from brokers.paper.tape import Tape, build_tape
-from db.connection import Connection
 from db.made_up import SYNTHETIC
 from db.tape import Rows
 from domain.bars import Bars
@@ -17,9 +16,9 @@ from domain.time import HOUR_MS, format_interval, iso, parse_interval
 from market.history import History, Series, first_bars, first_rates
 from market.news import NewsSource, RunNews
 from simulator.news import news_entry, news_warnings
-from simulator.rows import KINDS, RunRows, SeriesRows, SymbolRows, load_rows, unreadable
+from simulator.rows import KINDS, RunRows, SeriesRows, SymbolRows, unreadable
 from simulator.spec import RunSpec, SimulationError
-from skills.skill import Market, Skill
+from skills.skill import Market
 
 MOST_GAPS_KEPT = 50
 LONGEST_FUNDING_MS = 8 * HOUR_MS
@@ -51,16 +50,6 @@ class _Symbol(msgspec.Struct, frozen=True):
     marks: Bars | None
     funding: Rows
     entries: tuple[dict[str, Any], ...]
-
-
-async def load_market(
-    connection: Connection, skill: Skill, spec: RunSpec, archive: NewsSource | None = None
-) -> MarketData:
-    """Load what a run needs. Raises SimulationError for a range, an interval or a symbol that can't be.
-
-    `archive` is where the run's stories are searched by words; without one nothing is found.
-    """
-    return assemble(await load_rows(connection, skill, spec), skill.market, spec, archive)
 
 
 def assemble(loaded: RunRows, shown: Market, spec: RunSpec, archive: NewsSource | None = None) -> MarketData:

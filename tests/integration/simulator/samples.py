@@ -17,8 +17,13 @@ from db.tape import Rows
 from domain.caps import LOOSEST
 from domain.time import HOUR_MS, parse_ts
 from market.instruments import keep_instrument
+from market.news import NewsSource
 from market.synth import make_up
+from simulator.data import MarketData
+from simulator.mask import load_world
 from simulator.run import Finished, execute
+from simulator.spec import RunSpec
+from skills.skill import Skill
 from tests.standins.provider import NO_MODELS
 
 T0 = parse_ts("2025-01-01")
@@ -123,3 +128,10 @@ async def revise(connection: Connection, table: str, at: str, ts: int, seen_at: 
         f" update again set available_at = {seen_at}, {changed};"
         f" insert into {table} select * from again; drop table again"
     )
+
+
+async def load_market(
+    connection: Connection, skill: Skill, spec: RunSpec, archive: NewsSource | None = None
+) -> MarketData:
+    """The market of a run, as it is when nothing is masked."""
+    return (await load_world(connection, skill, spec, archive)).market

@@ -19,14 +19,22 @@ from domain.actions import Action, CancelOrder, ClosePosition, ProposeOrder, Set
 from domain.journal import HaltChanged
 from domain.orders import Side
 from domain.time import HOUR_MS, MINUTE_MS
-from simulator.data import MarketData, load_market
+from simulator.data import MarketData
 from simulator.prepare import beginning, replay_of
 from simulator.replay import Checkpoint, Stretch
 from simulator.run import execute
 from simulator.spec import RunSpec, SimulationError
 from skills import skill_md
 from tests.integration.db.samples import chunk
-from tests.integration.simulator.samples import T0, ask, carry_out, keep_market, row_of, skill_text
+from tests.integration.simulator.samples import (
+    T0,
+    ask,
+    carry_out,
+    keep_market,
+    load_market,
+    row_of,
+    skill_text,
+)
 from tests.standins.provider import NO_MODELS
 
 D = Decimal

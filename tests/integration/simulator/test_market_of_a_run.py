@@ -12,7 +12,7 @@ from control.skills import find as find_skill
 from db.connection import Connection
 from db.pool import Database
 from domain.time import DAY_MS, HOUR_MS, MINUTE_MS, iso
-from simulator.data import MarketData, load_market
+from simulator.data import MarketData
 from simulator.spec import RunSpec, SimulationError
 from skills import skill_md
 from tests.integration.simulator.samples import (
@@ -21,6 +21,7 @@ from tests.integration.simulator.samples import (
     ask,
     carry_out,
     keep_market,
+    load_market,
     revise,
     row_of,
     simulate,

@@ -15,10 +15,10 @@ from db.news import NewsRow, copy_in_news
 from db.pool import Database
 from domain.time import HOUR_MS
 from market.news import NEWS_BACK_MS, StoredNews
-from simulator.data import MarketData, load_market
+from simulator.data import MarketData
 from simulator.spec import RunSpec
 from skills import skill_md
-from tests.integration.simulator.samples import T0, keep_market, skill_text
+from tests.integration.simulator.samples import T0, keep_market, load_market, skill_text
 from tests.integration.simulator.thinking import PERIOD, TICKS, ask, thinker
 from tests.standins.brains import turns
 from tests.standins.messages_api import stand_in

@@ -25,12 +25,11 @@ from domain.journal import Entry
 from domain.time import HOUR_MS
 from market.history import History
 from market.news import RunNews
-from simulator.data import load_market
 from simulator.prepare import beginning, replay_of
 from simulator.spec import RunSpec
 from skills import skill_md
 from tests.integration.simulator.poison import FROM, QUARTER_MS, archive, keep_much, poisoned
-from tests.integration.simulator.samples import skill_text
+from tests.integration.simulator.samples import load_market, skill_text
 
 HOURS = 72
 SPEC = RunSpec(from_ts=FROM, to_ts=FROM + HOURS * HOUR_MS, cash=Decimal(5_000))

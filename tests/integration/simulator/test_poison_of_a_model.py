@@ -28,7 +28,6 @@ from db.pool import Database
 from domain.inference import Memo
 from domain.journal import Entry
 from domain.time import HOUR_MS, iso
-from simulator.data import load_market
 from simulator.prepare import beginning, replay_of
 from simulator.spec import RunSpec
 from simulator.traders import trader_of
@@ -36,7 +35,7 @@ from skills import skill_md
 from skills.catalogue import TRADING_TOOLS
 from tests.integration.agent.mcp_samples import program
 from tests.integration.simulator.poison import FROM, archive, keep_much, poisoned
-from tests.integration.simulator.samples import T0, skill_text
+from tests.integration.simulator.samples import T0, load_market, skill_text
 from tests.standins.brains import digest, turns
 from tests.standins.messages_api import StandIn, stand_in
 from tests.standins.provider import provider
