@@ -14,6 +14,8 @@ from html import unescape
 import msgspec
 
 MOST_SOURCE = 80
+MOST_MARKS = 30
+"""As in the stream-safe format of https://www.unicode.org/reports/tr15/; no language needs as many."""
 
 _ROUNDS = 5
 _DROPPED = re.compile(
@@ -84,7 +86,17 @@ def _without_hidden(text: str) -> str:
     """The text in composed form (NFC), without characters that can't be seen; line ends and tabs stay."""
     if not text.isprintable():
         text = "".join(char for char in text if char in _ENDS or unicodedata.category(char) not in _HIDDEN)
-    return text if text.isascii() else unicodedata.normalize("NFC", _BLANK.sub("", text))
+    return text if text.isascii() else unicodedata.normalize("NFC", _fewer_marks(_BLANK.sub("", text)))
+
+
+def _fewer_marks(text: str) -> str:
+    """The text with at most `MOST_MARKS` accents on a letter: to put more in order takes their number squared."""
+    kept, marks = [], 0
+    for char in text:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks <= MOST_MARKS:
+            kept.append(char)
+    return "".join(kept)
 
 
 def _folded(text: str) -> str:

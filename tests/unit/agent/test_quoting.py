@@ -70,6 +70,13 @@ def test_a_megabyte_of_marks_without_an_end_is_read_once(mark: str) -> None:
     assert len(clean(mark * (2**20 // len(mark)), 2**20)) <= 2**20
 
 
+def test_a_megabyte_of_accents_is_not_put_in_order() -> None:
+    """A letter keeps some of them; the others would take minutes, squared as their number is."""
+    text = "a" + "\u0316\u0301" * 2**18
+    for found in (clean(text, 2**20), quoted("wire", title=text)):
+        assert found.count("\u0316") == 15
+
+
 @given(TEXTS, TEXTS, st.lists(TEXTS, max_size=3))
 def test_nothing_closes_a_quotation(source: str, text: str, more: list[str]) -> None:
     """One line; between its marks there is JSON without an angle bracket, which reads back as what it quotes."""
