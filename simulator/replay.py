@@ -6,7 +6,7 @@ same bytes.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from decimal import Decimal
 
@@ -97,13 +97,16 @@ class Replay:
         """Whether the last bar has closed."""
         return self.index == self._tape.length
 
-    async def run(self, most_bars: int) -> Stretch:
-        """Replay at most so many bars, and give what they added."""
+    async def run(self, most_bars: int, is_over: Callable[[], bool] | None = None) -> Stretch:
+        """Replay at most so many bars, and give what they added.
+
+        It also ends behind a bar at whose tick something was left to record, when `is_over` says so.
+        """
         venue, engine, agent = self._venue, self._agent.engine, self._agent
         due, every, equity, ticks = self._due, self._every, self._equity, self._ticks
         start_ts, interval_ms = self._tape.start_ts, self._tape.interval_ms
         last = min(self.index + most_bars, self._tape.length)
-        held = 0
+        held, stops = 0, False
         for index in range(self.index, last):
             ts = start_ts + index * interval_ms
             if due[index]:
@@ -113,6 +116,7 @@ class Replay:
                     ticks[-1] = ticks[-1] or _HOLD
                 else:
                     self._record(decision)
+                    stops = is_over is not None and is_over()
             while (alarm := venue.open_bar(index)) is not None:
                 await self._raise(alarm)
             while (alarm := venue.close_bar()) is not None:
@@ -122,6 +126,9 @@ class Replay:
             if (index + 1) % every == 0:
                 equity.append(engine.equity)
                 ticks.append(0)
+            if stops:
+                last = index + 1
+                break
         self._counts[_HOLD] += held
         self.index = last
         return self._take()

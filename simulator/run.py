@@ -7,7 +7,8 @@ import asyncio
 import gc
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -188,8 +189,12 @@ async def _replay_all(
     bars = min(FIRST_BARS if run.skill.baseline else 1, most_bars)
     while not replay.is_done:
         before, entries, begun = replay.index, end.entries, time.perf_counter()
-        with _no_cycles() if run.skill.baseline else nullcontext():
-            stretch = await replay.run(bars)
+        if run.skill.baseline:
+            with _no_cycles():
+                stretch = await replay.run(bars)
+        else:
+            save_at = begun + SAVE_EVERY_S  # an answer may take as long as a thousand of those in the record
+            stretch = await replay.run(bars, partial(_is_past, save_at))
         took = time.perf_counter() - begun
         end = stretch.end
         timing.bars += replay.index - before
@@ -201,6 +206,10 @@ async def _replay_all(
         progress(replay.index, total)
         bars = max(1, min(most_bars, int((replay.index - before) * SAVE_EVERY_S / max(took, 1e-9))))
     return end
+
+
+def _is_past(instant_s: float) -> bool:
+    return time.perf_counter() >= instant_s
 
 
 async def _finish(

@@ -111,6 +111,21 @@ async def test_a_replay_goes_on_from_the_bytes_of_any_instant(market: MarketData
         assert np.array_equal(np.concatenate([first.ts, second.ts]), whole.ts)
 
 
+async def test_a_stretch_ends_when_its_time_is_over(market: MarketData) -> None:
+    """Behind the bar at whose tick that was; what follows goes on from there, to the same end."""
+    whole = await replayed(market, beginning(SPEC), 10**9)
+    asked = iter(range(10))
+    replay = replay_of(SKILL, SPEC, market, Busy(), beginning(SPEC), "run")
+
+    first = await replay.run(10**9, lambda: next(asked) == 3)
+    second = await replay.run(10**9)
+
+    assert len(first.decisions) == 4
+    assert 4 <= first.end.index < market.tape.length
+    assert second.end == whole.end
+    assert [body for _, body in [*first.entries, *second.entries]] == [body for _, body in whole.entries]
+
+
 class Cut(Exception):
     """Something that nobody expected."""
 
