@@ -19,7 +19,9 @@ MOST_HOURS = 720
 MOST_WHY = 1_000
 MOST_ORDERS = 2**53
 
-Symbol = Annotated[str, Meta(max_length=40, description="One of the Skill's symbols, written as it lists them.")]
+Symbol = Annotated[
+    str, Meta(max_length=40, description="One of the Skill's symbols, written as it lists them.")
+]
 Why = Annotated[str, Meta(max_length=MOST_WHY, description="The reason in a sentence, for people to read.")]
 Stop = Annotated[
     Decimal | None,
@@ -104,7 +106,9 @@ class Propose(Arguments, frozen=True):
 
     symbol: Symbol
     side: Annotated[Side, Meta(description="Selling more than is held opens a short, where that is allowed.")]
-    size: Annotated[Decimal, Meta(description="Base units of the symbol, above zero, such as 0.05. Never USD.")]
+    size: Annotated[
+        Decimal, Meta(description="Base units of the symbol, above zero, such as 0.05. Never USD.")
+    ]
     limit_px: Annotated[Decimal | None, Meta(description="USD. Left out: a market order.")] = None
     tif: Annotated[
         Tif,

@@ -90,6 +90,7 @@ class Asker:
         self._now = now
         self._sleep = sleep
         self._failed = 0
+        self._was_reached = False
 
     async def ask(self, body: Body, patience: Patience, tick_usd: Decimal) -> tuple[str, Recorded]:
         """Give the outcome of a request, and the key it is kept under. `tick_usd` is what the tick has cost so far.
@@ -147,9 +148,17 @@ class Asker:
         raise AssertionError("the last attempt is final")
 
     def _see(self, failure: ModelFailure | None) -> None:
-        """Count requests in a row that came to nothing. Raises Stop when there are so many that it is an outage."""
+        """Count requests in a row that came to nothing. Raises Stop when there are so many that it is an outage.
+
+        Where nobody was ever reached, one is enough: the address is wrong, or there is no network.
+        """
         self._failed = 0 if failure is None else self._failed + 1
-        if failure is not None and self._failed >= MOST_FAILED:
+        self._was_reached = self._was_reached or failure is None or failure.kind != "connection"
+        if failure is None:
+            return
+        if not self._was_reached:
+            raise Stop(failure.message)
+        if self._failed >= MOST_FAILED:
             self._failed = 0
             raise Stop(f"{MOST_FAILED} requests in a row came to nothing, the last because {failure.message}")
 
@@ -189,7 +198,9 @@ class Asker:
             return None
         allowed = self._allowance
         spent = (
-            f"{plain(lost)} USD are lost to attempts without an answer, and the next" if lost else "the call"
+            f"up to {plain(lost)} USD are lost to attempts without an answer, and the next"
+            if lost
+            else "the call"
         )
         if lost + worst > allowed.per_call_usd:
             limit = plain(allowed.per_call_usd)

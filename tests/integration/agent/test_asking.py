@@ -237,6 +237,22 @@ async def test_an_outage_stops_the_run() -> None:
             await desk.ask({**BODY, "max_tokens": 999}, patience_s=1)
 
 
+async def test_where_nobody_is_reached_the_first_request_stops() -> None:
+    """After all its attempts, with the line that says what to look at; once somebody answered, it is an outage."""
+    async with asking([say("HOLD")]) as desk:
+        await desk.api.stop()
+        with pytest.raises(Stop, match="could not be reached; check the network and the base URL"):
+            await desk.ask()
+        assert (desk.spent, len(desk.time.slept)) == (ZERO, MOST_ATTEMPTS - 1)
+
+    async with asking([say("HOLD")]) as desk:
+        await desk.ask()
+        await desk.api.stop()
+        found = await desk.ask({**BODY, "max_tokens": 101})
+    assert isinstance(found.outcome, Failure)
+    assert found.outcome.kind == "connection"
+
+
 async def test_an_answer_in_between_is_no_outage() -> None:
     """Failures that are not in a row are counted anew."""
     answers = ([refuse(500, "api_error", headers={"x-should-retry": "false"})] * 7 + [say("HOLD")]) * 4
