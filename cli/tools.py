@@ -32,7 +32,7 @@ def list_tools(as_json: AsJson = False) -> None:
 def approve(server: Server, tools: Names = None, as_json: AsJson = False) -> None:
     """Approve tools as their server describes them now. A Skill can use no other."""
     done = in_house(
-        lambda home: control.approve(home.database, home.user_id, _servers(home), server, tools or [])
+        lambda home: control.approve_tools(home.database, home.user_id, _servers(home), server, tools or [])
     )
     emit(done, as_json, views.approvals)
 

@@ -63,7 +63,7 @@ async def list_tools(database: Database, user_id: UUID, servers: McpServers) -> 
     return lines
 
 
-async def approve(
+async def approve_tools(
     database: Database, user_id: UUID, servers: McpServers, server: str, names: Sequence[str]
 ) -> list[Approval]:
     """Approve tools of a server as it offers them now; all of them where none is named.

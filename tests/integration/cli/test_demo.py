@@ -15,6 +15,7 @@ from db.boot import Prepared
 from db.pool import Database
 from domain.caps import LOOSEST
 from domain.time import HOUR_MS, ManualClock, parse_ts
+from tests.standins.provider import NO_MODELS
 
 NOW = parse_ts("2026-01-01")
 
@@ -22,7 +23,8 @@ NOW = parse_ts("2026-01-01")
 @pytest.fixture
 def home(database: Database, database_url: str, owner: UUID) -> House:
     """An open house with nothing in it."""
-    return House(Settings(), database, owner, ManualClock(NOW), Prepared(database, owner, database_url, None))
+    prepared = Prepared(database, owner, database_url, None)
+    return House(Settings(), database, owner, ManualClock(NOW), prepared, NO_MODELS)
 
 
 async def test_the_demo_is_made_once(home: House) -> None:
