@@ -42,8 +42,8 @@ async def test_the_skill_can_be_run_on_the_market(home: House) -> None:
     await ensure_demo(home)
     version = await skills.find(home.database, home.user_id, SKILL)
 
-    run_id = await runs.ask(home.database, home.user_id, version, RunRequest(), LOOSEST)
-    finished = await runs.carry_out(home.database, run_id)
+    (run_id,) = await runs.ask(home.database, home.user_id, version, RunRequest(), LOOSEST, home.provider)
+    finished = await runs.carry_out(home.database, run_id, home.provider)
 
     assert finished.metrics.trades > 0
 
