@@ -41,6 +41,8 @@ from simulator.spec import SimulationError
 
 FIRST_BARS, MOST_BARS = 1_000, 25_000
 SAVE_EVERY_S = 1.0
+SAVE_THOUGHTS_EVERY_S = 5.0
+"""What a model said is in the record at once; a run that is killed finds it there, and loses no more than this."""
 BEAT_EVERY_S = 2.0
 
 Progress = Callable[[int, int], None]
@@ -193,8 +195,8 @@ async def _replay_all(
             with _no_cycles():
                 stretch = await replay.run(bars)
         else:
-            save_at = begun + SAVE_EVERY_S  # an answer may take as long as a thousand of those in the record
-            stretch = await replay.run(bars, partial(_is_past, save_at))
+            # by the clock: an answer may take as long as a thousand of those in the record
+            stretch = await replay.run(bars, partial(_is_past, begun + SAVE_THOUGHTS_EVERY_S))
         took = time.perf_counter() - begun
         end = stretch.end
         timing.bars += replay.index - before
@@ -204,7 +206,8 @@ async def _replay_all(
         async with database.as_worker() as connection:
             await save_chunk(connection, run.row.id, worker, chunk)
         progress(replay.index, total)
-        bars = max(1, min(most_bars, int((replay.index - before) * SAVE_EVERY_S / max(took, 1e-9))))
+        every_s = SAVE_EVERY_S if run.skill.baseline else SAVE_THOUGHTS_EVERY_S
+        bars = max(1, min(most_bars, int((replay.index - before) * every_s / max(took, 1e-9))))
     return end
 
 
