@@ -158,7 +158,6 @@ async def test_a_model_that_does_not_learn_does_not_go_on_for_ever(name: str) ->
     assert snapshot.note or name in HARMLESS
 
 
-@pytest.mark.skipif(not FOUND.exists(), reason="the recorded outputs are not beside this checkout")
 async def test_a_million_empty_lines_are_read_once() -> None:
     """Looking for a call in prose takes as long as the prose, however much of it is blank."""
     outcome, snapshot = await decided(once(say("I hold." + "\n" * 1_000_000 + "That is all.")))
@@ -171,6 +170,7 @@ async def test_a_reason_to_stop_with_a_nul_can_be_kept() -> None:
     assert [call.stop for call in snapshot.calls] == ["end\ufffdturn"]
 
 
+@pytest.mark.skipif(not FOUND.exists(), reason="the recorded outputs are not beside this checkout")
 async def test_what_models_really_answered_other_programs_is_a_hold() -> None:
     """Said as text, none of it is an order: it is taken for a call that was only written down, or for words."""
     found = [json.loads(line) for line in FOUND.read_text("utf-8").splitlines()]

@@ -170,7 +170,7 @@ async def stage(
     """A market, a model, and an MCP server whose stories are approved."""
     await keep_much(database)
     keep_stories(table)
-    await tools.approve(database, owner, desk, "desk", ["stories"])
+    await tools.approve_tools(database, owner, desk, "desk", ["stories"])
     async with stand_in(thorough, usage=BILLED) as api:
         yield Stage(database, admin, owner, api, provider(api.url, servers=desk), table)
 

@@ -78,7 +78,7 @@ async def begun(database: Database, owner: UUID, models: Provider) -> UUID:
 async def approve(database: Database, owner: UUID, models: Provider) -> None:
     """Approve the server's stories as they are now."""
     assert models.servers
-    await tools.approve(database, owner, models.servers, "desk", ["stories"])
+    await tools.approve_tools(database, owner, models.servers, "desk", ["stories"])
 
 
 async def stopped(database: Database, owner: UUID, run_id: UUID, models: Provider) -> str:
