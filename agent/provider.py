@@ -16,10 +16,6 @@ from domain.inference import Budget, CallLedger
 from domain.time import Clock
 from skills.skill import Skill
 
-ANTHROPIC = "anthropic"
-"""The provider whose API, or a gateway that speaks it, is known here."""
-
-
 _MORE = "run it again with a larger max_inference_usd_per_run; what is recorded is not asked again"
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from domain.caps import Caps
     from simulator.record import Beside
     from simulator.run import Finished
+    from simulator.spec import RunSpec
 
 app = typer.Typer(
     no_args_is_help=True, help="Simulations: run a Skill over history, and look at its results."
@@ -281,31 +282,36 @@ def _platform(home: House) -> "Caps":
     return platform_caps(home.settings.platform_caps, where="AGENTIC_PLATFORM_CAPS")
 
 
-async def _estimate(
+async def _specs(
     home: House, version: "VersionRow", request: "RunRequest", *, needs_key: bool = True
-) -> "Estimate":
+) -> "list[RunSpec]":
     from control import runs
-    from control.estimate import estimate
 
-    specs = await runs.specs_of(
+    return await runs.specs_of(
         home.database, home.user_id, version, request, _platform(home), home.provider, needs_key=needs_key
     )
-    return await estimate(home.database, home.user_id, version, specs, home.provider)
 
 
 async def _only_estimate(home: House, skill: str, request: "RunRequest") -> "Estimate":
-    return await _estimate(home, await _version(home, skill), request, needs_key=False)
+    from control.estimate import estimate
+
+    version = await _version(home, skill)
+    specs = await _specs(home, version, request, needs_key=False)
+    return await estimate(home.database, home.user_id, version, specs, home.provider)
 
 
 async def _ask_and_run(
     home: House, skill: str, request: "RunRequest", report: Path | None, *, yes: bool
 ) -> Done:
     from control import runs
+    from control.estimate import estimate, is_free
 
     version = await _version(home, skill)
-    if not yes:
-        _confirm(await _estimate(home, version, request), home.settings.confirm_above_usd)
-    run_ids = await runs.ask(home.database, home.user_id, version, request, _platform(home), home.provider)
+    specs = await _specs(home, version, request)
+    if not yes and not is_free(version, specs[0]):
+        found = await estimate(home.database, home.user_id, version, specs, home.provider)
+        _confirm(found, home.settings.confirm_above_usd)
+    run_ids = await runs.keep(home.database, home.user_id, version, specs)
     return await _carry_out(home, run_ids, report)
 
 

@@ -28,7 +28,7 @@ from simulator.prepare import beginning, replay_of
 from simulator.spec import RunSpec, SimulationError
 from simulator.traders import trader_of
 from skills.schedule import Schedule
-from skills.skill import Skill
+from skills.skill import BASELINE, Skill
 from skills.skill_md import read
 
 SAMPLED_TICKS = 5
@@ -61,7 +61,7 @@ async def estimate(
     skill, spec = read(version.body, where=f"{version.name}@{version.number}"), specs[0]
     ticks = sum(1 for _ in Schedule.parse(skill.schedule).ticks(spec.from_ts, spec.to_ts))
     caps = tightest(skill.caps, spec.platform)
-    if skill.baseline is not None or spec.mode == "replay":
+    if is_free(version, spec):
         return Estimate(len(specs), ticks, 0, Usage(), ZERO, ZERO, is_measured=True)
     found = await _measured(database, user_id, version)
     calls, usage = found or (ASSUMED_CALLS, await _assumed(database, user_id, skill, spec, provider))
@@ -76,6 +76,11 @@ async def estimate(
         most_usd=None if price is None else caps.max_inference_usd_per_run * len(specs),
         is_measured=found is not None,
     )
+
+
+def is_free(version: VersionRow, spec: RunSpec) -> bool:
+    """Whether no model is asked: a baseline decides, or the record alone."""
+    return spec.mode == "replay" or str(version.spec["model"]).startswith(f"{BASELINE}:")
 
 
 async def _measured(database: Database, user_id: UUID, version: VersionRow) -> tuple[float, Usage] | None:

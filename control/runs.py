@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from agent.provider import ANTHROPIC, Provider
+from agent.provider import Provider
 from control.errors import Invalid, NotFound
 from db import runs as store
 from db.connection import Connection
@@ -27,6 +27,7 @@ from simulator.rebuild import beside_of, rebuild
 from simulator.record import Beside, RunRecord
 from simulator.run import Finished, Progress, execute
 from simulator.spec import DEFAULT_CASH, Mode, RunSpec, SimulationError, to_config
+from skills.check import PROVIDER
 from skills.skill import Skill
 from skills.skill_md import read
 
@@ -71,6 +72,13 @@ async def ask(
     Raises Invalid, in one line, for what can't be; nothing is kept then.
     """
     specs = await specs_of(database, user_id, version, request, platform, provider)
+    return await keep(database, user_id, version, specs)
+
+
+async def keep(
+    database: Database, user_id: UUID, version: VersionRow, specs: Sequence[RunSpec]
+) -> list[UUID]:
+    """Keep runs to be carried out, as `specs_of` gave them."""
     batch = uuid7() if len(specs) > 1 else None
     async with database.as_user(user_id) as connection:
         return [
@@ -273,7 +281,7 @@ def _check_model(skill: Skill, request: RunRequest, provider: Provider, *, needs
     if skill.baseline is not None:
         return
     name = skill.model.partition(":")[0]
-    if name != ANTHROPIC:
+    if name != PROVIDER:
         raise Invalid(
             f"{skill.name} is decided by {skill.model}; {name} is no provider here, write anthropic:NAME"
         )
