@@ -1,47 +1,159 @@
-"""The journal of a live account: an entry is a row, and `commit` returns when the rows are safe."""
+"""The journal of a live account: an entry is a row, and `commit` returns when the rows are safe.
 
+With the entries go, in the same transaction, what they amount to (orders, fills, equity points) and the engine's state
+after them, so that a restart need not read a year of entries. Every commit names the account's fence.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 
+from db.accounts import AccountRow, LeaseLost
+from db.connection import Connection
 from db.pool import Database
-from db.records import JournalRow, load_rows, write_rows
-from domain.journal import Entry
+from db.records import JournalRow, fill_row, load_rows, order_row, write_rows
+from domain.events import OrderChanged
+from domain.journal import Entry, IntentRecorded
+from domain.orders import Fill, Order
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode = msgspec.json.Decoder(Entry).decode
 
 
+class Beside(msgspec.Struct, frozen=True):
+    """What a commit writes beside the entries.
+
+    `state` gives the engine's state, `heard` how many events of the venue the entries come from. `first` is awaited
+    before anything is written: what a venue of our own has told must be in its own memory before it is in the journal.
+    `then` is told how many of the venue's events are safe now.
+    """
+
+    state: Callable[[], bytes]
+    heard: Callable[[], int]
+    first: Callable[[], Awaitable[None]]
+    then: Callable[[int], None]
+
+
 class CommittedJournal:
-    """Appends to an account's `journal_entries` through the worker's role."""
+    """Appends to an account's journal through the worker's role, as the owner that `fence` names.
 
-    def __init__(self, database: Database, user_id: UUID, account_id: UUID, last_seq: int = 0) -> None:
+    `now` lists the columns of orders and fills together with the entries. `is_held` says that no commit may be made at
+    this moment: what is appended then belongs to a step that is written whole.
+    """
+
+    def __init__(self, database: Database, account: AccountRow, fence: int) -> None:
         self._database = database
-        self._user_id = user_id
-        self._account_id = account_id
-        self._seq = last_seq
-        self._waiting: list[JournalRow] = []
+        self._account = account
+        self._fence = fence
+        self._seq = account.last_seq
+        self._waiting: list[tuple[int, Entry]] = []
+        self._points: list[tuple[int, Decimal]] = []
+        self._beside: Beside | None = None
+        self.is_held = False
 
-    @classmethod
-    async def open(
-        cls, database: Database, user_id: UUID, account_id: UUID
-    ) -> tuple["CommittedJournal", list[Entry]]:
-        """Open an account's journal at its end, with all that is in it: the account's state is their fold."""
-        async with database.as_worker() as connection:
-            rows = await load_rows(connection, JournalRow, account_id)
-        entries = [_decode(msgspec.json.encode(row.body)) for row in rows]
-        last = rows[-1].seq if rows else 0
-        return cls(database, user_id, account_id, last), entries
+    def go_with(self, beside: Beside) -> None:
+        """Have every commit write this as well."""
+        self._beside = beside
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether entries wait to be written."""
+        return bool(self._waiting)
 
     def append(self, entry: Entry) -> None:
         self._seq += 1
-        kind = str(entry.__struct_config__.tag)
-        self._waiting.append(JournalRow(self._seq, entry.ts, kind, _encode(entry)))
+        self._waiting.append((self._seq, entry))
+
+    def point(self, ts: int, equity: Decimal) -> None:
+        """Have an equity point written with the next commit."""
+        self._points.append((ts, equity))
 
     async def commit(self) -> None:
-        """Write what was appended, whole. Raises a DatabaseError and keeps it all when that fails."""
-        batch = list(self._waiting)
-        if batch:
-            async with self._database.as_worker() as connection:
-                await write_rows(connection, self._user_id, self._account_id, batch)
-            del self._waiting[: len(batch)]
+        """Write what was appended, whole. Raises a DatabaseError and keeps it all when that fails.
+
+        Raises LeaseLost when the account has another owner. Does nothing while it `is_held`.
+        """
+        if self.is_held:
+            return
+        if self._beside is not None:
+            await self._beside.first()
+        if self._waiting or self._points:
+            await self._write()
+
+    async def _write(self) -> None:
+        batch, points, beside = list(self._waiting), list(self._points), self._beside
+        heard = self._account.heard if beside is None else beside.heard()
+        state = None if beside is None else beside.state()
+        last = batch[-1][0] if batch else self._seq
+        async with self._database.as_worker() as connection:
+            await self._stand(connection, last, heard, state)
+            await self._write_all(connection, batch)
+            if points:
+                await _write_points(connection, self._account, points)
+        del self._waiting[: len(batch)], self._points[: len(points)]
+        if beside is not None:
+            beside.then(heard)
+
+    async def _stand(self, connection: Connection, last: int, heard: int, state: bytes | None) -> None:
+        """Write where the account stands, and see in the same breath that it is still ours."""
+        ours = await connection.fetchval(
+            "update trading_accounts set last_seq = $3, heard = $4, engine = coalesce($5, engine)"
+            " where id = $1 and fence = $2 returning id",
+            self._account.id,
+            self._fence,
+            last,
+            heard,
+            state,
+        )
+        if ours is None:
+            raise LeaseLost(f"account {self._account.id} belongs to another process now")
+
+    async def _write_all(self, connection: Connection, batch: Sequence[tuple[int, Entry]]) -> None:
+        user_id, account_id = self._account.user_id, self._account.id
+        await write_rows(connection, user_id, account_id, [_journal_row(seq, entry) for seq, entry in batch])
+        orders = {order.number: order for _, entry in batch for order in _orders_of(entry)}
+        await write_rows(connection, user_id, account_id, [order_row(order) for order in orders.values()])
+        fills = [fill_row(seq, entry) for seq, entry in batch if isinstance(entry, Fill)]
+        await write_rows(connection, user_id, account_id, fills)
+
+
+async def load_entries(connection: Connection, account_id: UUID, *, after: int | None = None) -> list[Entry]:
+    """Read an account's entries back in order, those after a number where it is given."""
+    rows = await load_rows(connection, JournalRow, account_id, after=after)
+    return [_decode(msgspec.json.encode(row.body)) for row in rows]
+
+
+async def has_intent(connection: Connection, account_id: UUID, decision_id: str) -> bool:
+    """Whether anything was ever intended under this decision."""
+    found: bool = await connection.fetchval(
+        "select exists (select from journal_entries where account_id = $1 and kind = 'intent'"
+        " and body->>'decision_id' = $2)",
+        account_id,
+        decision_id,
+    )
+    return found
+
+
+def _journal_row(seq: int, entry: Entry) -> JournalRow:
+    return JournalRow(seq, entry.ts, str(entry.__struct_config__.tag), _encode(entry))
+
+
+def _orders_of(entry: Entry) -> Sequence[Order]:
+    if isinstance(entry, IntentRecorded):
+        return entry.orders
+    return (entry.order,) if isinstance(entry, OrderChanged) else ()
+
+
+async def _write_points(
+    connection: Connection, account: AccountRow, points: Sequence[tuple[int, Decimal]]
+) -> None:
+    await connection.execute(
+        "insert into equity_points (user_id, account_id, ts, equity)"
+        " select $1, $2, * from unnest($3::timestamptz[], $4::numeric[]) on conflict do nothing",
+        account.user_id,
+        account.id,
+        [ts for ts, _ in points],
+        [usd for _, usd in points],
+    )

@@ -10,7 +10,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+import msgspec
+
 from db.connection import Connection, to_json
+from domain.orders import Fill, Order
+from domain.snapshots import DecisionSnapshot
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class JournalRow(NamedTuple):
@@ -66,6 +72,50 @@ class DecisionRow(NamedTuple):
     tick_ts: int
     outcome: str
     body: Any
+
+
+def order_row(order: Order) -> OrderRow:
+    """An order as its row."""
+    return OrderRow(
+        number=order.number,
+        client_id=order.client_id,
+        symbol=order.symbol,
+        side=order.side,
+        kind=order.kind,
+        size=order.size,
+        limit_px=order.limit_px,
+        state=order.state,
+        reduce_only=order.reduce_only,
+        filled=order.filled,
+        created_ts=order.created_ts,
+        closed_ts=order.closed_ts,
+        reason=order.reason or None,
+        decision_id=order.decision_id or None,
+        body=_encode(order),
+    )
+
+
+def fill_row(seq: int, fill: Fill) -> FillRow:
+    """A fill as its row; `seq` is its entry's number in the journal."""
+    return FillRow(
+        seq=seq,
+        ts=fill.ts,
+        order_number=fill.order or None,
+        symbol=fill.symbol,
+        side=fill.side,
+        size=fill.size,
+        px=fill.px,
+        fee=fill.fee,
+        realized=fill.realized,
+        reference_px=fill.reference_px,
+        kind=fill.cause,
+        liquidity=fill.liquidity,
+    )
+
+
+def decision_row(decision: DecisionSnapshot) -> DecisionRow:
+    """A decision as its row."""
+    return DecisionRow(decision.id, decision.tick_ts, decision.outcome.name.lower(), _encode(decision))
 
 
 Row = TypeVar("Row", JournalRow, OrderRow, FillRow, DecisionRow)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from db.records import DecisionRow, FillRow, JournalRow, OrderRow
+from db.records import DecisionRow, JournalRow, decision_row, fill_row, order_row
 from db.runs import Chunk
 from db.series import Series
 from domain.bars import Floats, Ticks
@@ -23,8 +23,6 @@ from simulator.record import RunRecord
 from simulator.replay import Stretch
 from simulator.spec import RunSpec
 from skills.skill import Skill
-
-_encode = msgspec.json.Encoder(order="deterministic").encode
 
 OUTCOMES = {outcome.value: outcome.name.lower() for outcome in TickOutcome}
 
@@ -55,9 +53,9 @@ def chunk_of(stretch: Stretch, before: int, progress: float, checkpoint: bytes) 
         progress=progress,
         checkpoint=checkpoint,
         journal=[JournalRow(seq, entry.ts, _tag(entry), body) for seq, (entry, body) in numbered],
-        orders=[_order_row(order) for order in changed.values()],
-        fills=[_fill_row(seq, entry) for seq, (entry, _) in numbered if isinstance(entry, Fill)],
-        decisions=[_decision_row(decision) for decision in stretch.decisions],
+        orders=[order_row(order) for order in changed.values()],
+        fills=[fill_row(seq, entry) for seq, (entry, _) in numbered if isinstance(entry, Fill)],
+        decisions=[decision_row(decision) for decision in stretch.decisions],
         series=Series(stretch.ts, stretch.equity, np.array(stretch.ticks, np.int16)),
     )
 
@@ -164,44 +162,3 @@ def _orders(entries: Iterable[Entry]) -> Iterable[Order]:
 
 def _tag(entry: Entry) -> str:
     return str(entry.__struct_config__.tag)
-
-
-def _order_row(order: Order) -> OrderRow:
-    return OrderRow(
-        number=order.number,
-        client_id=order.client_id,
-        symbol=order.symbol,
-        side=order.side,
-        kind=order.kind,
-        size=order.size,
-        limit_px=order.limit_px,
-        state=order.state,
-        reduce_only=order.reduce_only,
-        filled=order.filled,
-        created_ts=order.created_ts,
-        closed_ts=order.closed_ts,
-        reason=order.reason or None,
-        decision_id=order.decision_id or None,
-        body=_encode(order),
-    )
-
-
-def _fill_row(seq: int, fill: Fill) -> FillRow:
-    return FillRow(
-        seq=seq,
-        ts=fill.ts,
-        order_number=fill.order or None,
-        symbol=fill.symbol,
-        side=fill.side,
-        size=fill.size,
-        px=fill.px,
-        fee=fill.fee,
-        realized=fill.realized,
-        reference_px=fill.reference_px,
-        kind=fill.cause,
-        liquidity=fill.liquidity,
-    )
-
-
-def _decision_row(decision: DecisionSnapshot) -> DecisionRow:
-    return DecisionRow(decision.id, decision.tick_ts, OUTCOMES[decision.outcome], _encode(decision))

@@ -51,6 +51,10 @@ USER_ROWS = {
     "mcp_tools": "insert into mcp_tools (user_id, server, tool, digest, definition)"
     " values ($1, 's', 't', repeat('0', 64), '{}')",
     "inference_totals": "insert into inference_totals values ($1, 'day:2025-01-01', 1)",
+    "trading_accounts": "insert into trading_accounts (id, user_id, mode, start_usd)"
+    " values (sample($1, 'account'), $1, 'paper', 1000)",
+    "account_leases": "insert into account_leases values (sample($1, 'account'), $1, 'o', 1, now())",
+    "paper_venues": "insert into paper_venues (account_id, user_id) values (sample($1, 'account'), $1)",
 }
 """A person's row of each table with people's rows, in the order in which they lean on each other.
 

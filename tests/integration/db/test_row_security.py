@@ -16,6 +16,7 @@ from tests.integration.db.samples import SHARED, SHARED_ROWS, USER_ROWS
 from tests.integration.db.walk import TABLES_SQL, faults, fill, grants, leaks
 
 WORKER_MAY = {
+    "account_leases": "DELETE INSERT SELECT UPDATE(expires_at) UPDATE(fence) UPDATE(owner)",
     "bars": "INSERT SELECT",
     "decision_snapshots": "DELETE INSERT SELECT",
     "fills": "DELETE INSERT SELECT",
@@ -28,6 +29,7 @@ WORKER_MAY = {
     "model_calls": "INSERT SELECT UPDATE",
     "news": "INSERT SELECT",
     "orders": "DELETE INSERT SELECT UPDATE",
+    "paper_venues": "SELECT UPDATE(fence) UPDATE(saved_at) UPDATE(state)",
     "profiles": "SELECT",
     "sim_results": "INSERT SELECT",
     "sim_runs": "DELETE SELECT UPDATE",
@@ -35,16 +37,19 @@ WORKER_MAY = {
     "skill_versions": "SELECT",
     "skills": "SELECT",
     "tool_results": "INSERT SELECT UPDATE(body) UPDATE(came) UPDATE(recorded_at)",
+    "trading_accounts": "SELECT UPDATE(engine) UPDATE(fence) UPDATE(heard) UPDATE(last_seq)",
 }
 """Everything that the worker may do, by table."""
 
 PEOPLE_MAY = {
     "mcp_tools": "DELETE INSERT SELECT UPDATE",
+    "paper_venues": "INSERT(account_id) INSERT(user_id) SELECT",
     "profiles": "SELECT UPDATE(settings)",
     "sim_runs": "INSERT(batch) INSERT(config) INSERT(id) INSERT(skill_version_id) INSERT(user_id) SELECT"
     " UPDATE(finished_at) UPDATE(status)",
     "skill_versions": "INSERT SELECT",
     "skills": "INSERT SELECT UPDATE(archived_at) UPDATE(name)",
+    "trading_accounts": "INSERT(id) INSERT(mode) INSERT(start_usd) INSERT(user_id) SELECT",
 }
 """What people may do beyond reading, by table: whole rows, or the columns named."""
 
