@@ -1,16 +1,17 @@
 """`run_skill()`: one tick of one Skill, the same in a simulation and in a deployment."""
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
 from agent.baselines import Trader, baseline
+from agent.port import EnginePort
 from agent.tick import Tick
 from domain.actions import Action, in_words
 from domain.inference import Memo
 from domain.snapshots import DecisionSnapshot, TickOutcome
 from domain.verdicts import Verdict
-from engine.engine import Engine
 from market.history import History
 from skills.skill import Skill
 
@@ -28,7 +29,7 @@ class Agent(msgspec.Struct, frozen=True):
     skill: Skill
     trader: Trader
     history: History
-    engine: Engine
+    engine: EnginePort
     account: str
     data_digest: str
     memos: list[Memo] = []
@@ -65,12 +66,21 @@ def baseline_for(skill: Skill, seed: int) -> Trader | None:
     return None if skill.baseline is None else baseline(skill, seed)
 
 
+def memos_of(decisions: Sequence[DecisionSnapshot]) -> list[Memo]:
+    """What is remembered of earlier ticks, oldest first: where a model goes on after a restart."""
+    return [_memo(one.tick_ts, one.actions, one.verdicts, one.note) for one in decisions[-MOST_MEMOS:]]
+
+
 def _remember(memos: list[Memo], tick: Tick) -> None:
     """Keep a decision for the ticks to come, and only the newest of them."""
-    done = [_told(*one) for one in zip(tick.actions, tick.verdicts, strict=True)]
-    said = tick.note[:MOST_MEMO_NOTE]
-    memos.append(Memo(tick.ts, "; ".join([*done, *([said] if said else [])]) or "held"))
+    memos.append(_memo(tick.ts, tick.actions, tick.verdicts, tick.note))
     del memos[:-MOST_MEMOS]
+
+
+def _memo(ts: int, actions: Sequence[Action], verdicts: Sequence[Verdict], note: str) -> Memo:
+    done = [_told(*one) for one in zip(actions, verdicts, strict=True)]
+    said = note[:MOST_MEMO_NOTE]
+    return Memo(ts, "; ".join([*done, *([said] if said else [])]) or "held")
 
 
 def _told(action: Action, verdict: Verdict) -> str:

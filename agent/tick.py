@@ -7,6 +7,7 @@ this tick's own intents. What is done goes to the engine, and its verdict comes 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from agent.port import EnginePort
 from domain.account import FLAT, Position
 from domain.actions import Action
 from domain.ids import decision_id
@@ -15,7 +16,6 @@ from domain.money import canonical
 from domain.orders import Order
 from domain.snapshots import AccountView, TickOutcome
 from domain.verdicts import Verdict
-from engine.engine import Engine
 from engine.used import Used
 from market.history import BarsView, Past
 from skills.skill import Skill
@@ -48,13 +48,13 @@ class Tick:
     )
 
     def __init__(
-        self, skill: Skill, engine: Engine, past: Past, account_name: str, memos: Sequence[Memo] = ()
+        self, skill: Skill, engine: EnginePort, past: Past, account_name: str, memos: Sequence[Memo] = ()
     ) -> None:
         self.skill = skill
         self.memos = memos
         self.past = past
         self.ts = past.ts
-        self.positions: Mapping[str, Position] = engine.state.book.positions
+        self.positions: Mapping[str, Position] = engine.book.positions
         self.actions: list[Action] = []
         self.verdicts: list[Verdict] = []
         self.calls: list[ModelCall] = []

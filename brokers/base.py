@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from enum import Enum
 from typing import Generic, Protocol, TypeVar, final
+
+import msgspec
 
 from domain.events import VenueEvent
 from domain.instruments import Instrument
@@ -31,6 +34,19 @@ class Approved(Generic[T]):
         self.what = what
 
 
+class Found(msgspec.Struct, frozen=True):
+    """The order that a venue has under a client id, as it is there."""
+
+    order: Order
+
+
+class Lost(Enum):
+    """That a venue does not show an order. Only when it is lost for good is it certain that it never lives."""
+
+    FOR_NOW = "for now"
+    FOR_GOOD = "for good"
+
+
 class Broker(Protocol):
     """One trading account at one venue.
 
@@ -51,6 +67,9 @@ class Broker(Protocol):
 
     def set_alarm(self, equity_usd: Decimal | None) -> None:
         """Ask to be told when equity falls to this level; None: never."""
+
+    async def look_up(self, client_id: str) -> Found | Lost:
+        """What became of an order, by the name it was sent under."""
 
     def drain(self) -> Sequence[VenueEvent]:
         """What happened since the last call, oldest first."""

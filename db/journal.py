@@ -25,12 +25,14 @@ _decode = msgspec.json.Decoder(Entry).decode
 class Beside(msgspec.Struct, frozen=True):
     """What a commit writes beside the entries.
 
-    `state` gives the engine's state, `heard` how many events of the venue the entries come from. `first` is awaited
+    `state` gives the engine's state, `holds` whether the account has a position or an order, `heard` how many events of
+    the venue the entries come from. `first` is awaited
     before anything is written: what a venue of our own has told must be in its own memory before it is in the journal.
     `then` is told how many of the venue's events are safe now.
     """
 
     state: Callable[[], bytes]
+    holds: Callable[[], bool]
     heard: Callable[[], int]
     first: Callable[[], Awaitable[None]]
     then: Callable[[int], None]
@@ -39,8 +41,7 @@ class Beside(msgspec.Struct, frozen=True):
 class CommittedJournal:
     """Appends to an account's journal through the worker's role, as the owner that `fence` names.
 
-    `now` lists the columns of orders and fills together with the entries. `is_held` says that no commit may be made at
-    this moment: what is appended then belongs to a step that is written whole.
+    While it `is_held` nothing is committed: what is appended then belongs to a step that is written whole.
     """
 
     def __init__(self, database: Database, account: AccountRow, fence: int) -> None:
@@ -85,10 +86,9 @@ class CommittedJournal:
     async def _write(self) -> None:
         batch, points, beside = list(self._waiting), list(self._points), self._beside
         heard = self._account.heard if beside is None else beside.heard()
-        state = None if beside is None else beside.state()
-        last = batch[-1][0] if batch else self._seq
+        stands = (heard, None, False) if beside is None else (heard, beside.state(), beside.holds())
         async with self._database.as_worker() as connection:
-            await self._stand(connection, last, heard, state)
+            await self._stand(connection, self._seq, *stands)
             await self._write_all(connection, batch)
             if points:
                 await _write_points(connection, self._account, points)
@@ -96,16 +96,19 @@ class CommittedJournal:
         if beside is not None:
             beside.then(heard)
 
-    async def _stand(self, connection: Connection, last: int, heard: int, state: bytes | None) -> None:
+    async def _stand(
+        self, connection: Connection, last: int, heard: int, state: bytes | None, holds: bool
+    ) -> None:
         """Write where the account stands, and see in the same breath that it is still ours."""
         ours = await connection.fetchval(
-            "update trading_accounts set last_seq = $3, heard = $4, engine = coalesce($5, engine)"
+            "update trading_accounts set last_seq = $3, heard = $4, engine = coalesce($5, engine), holds = $6"
             " where id = $1 and fence = $2 returning id",
             self._account.id,
             self._fence,
             last,
             heard,
             state,
+            holds,
         )
         if ours is None:
             raise LeaseLost(f"account {self._account.id} belongs to another process now")

@@ -42,10 +42,11 @@ class DayOpened(msgspec.Struct, frozen=True, tag="day"):
 
 
 class HaltCause(StrEnum):
-    """What halted an account."""
+    """What had an account flattened: a cap that was met, which halts it, or a person."""
 
     DAILY_LOSS = "daily_loss_pct"
     DRAWDOWN = "max_drawdown_pct"
+    BY_HAND = "by_hand"
 
 
 class HaltPhase(StrEnum):

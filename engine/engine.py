@@ -71,6 +71,11 @@ class Engine:
         self.equity = state.watch.baseline
         self._arm()
 
+    def adopt(self, symbols: tuple[str, ...], caps: Caps) -> None:
+        """Go by another version's symbols and caps from now on. What is held stays, and can be reduced."""
+        self._symbols, self._caps = symbols, caps
+        self._arm()
+
     # What callers see.
 
     @property
@@ -160,6 +165,14 @@ class Engine:
             return await self._refuse(action, desk.ts, decision, refusals)
         return await self._send(action, desk.ts, decision, [], (action.order,))
 
+    async def cancel_raising(self, ts: int, decision: str) -> int:
+        """Withdraw every order that could open something, and tell how many. What protects a position stays."""
+        self.absorb()
+        raising = tuple(n for n, order in self.book.orders.items() if not order.reduce_only)
+        if raising:
+            await self._send(None, ts, decision, [], raising)
+        return len(raising)
+
     # Record, then execute.
 
     async def _send(
@@ -207,6 +220,10 @@ class Engine:
         """Take in what happened at the venue; gives the orders it turned away, by number."""
         return self._take_in(self._broker.drain())
 
+    def learn(self, change: OrderChanged) -> None:
+        """Take in what was found out about an order otherwise than by the venue's own telling."""
+        self._note(change)
+
     def _take_in(self, events: Sequence[VenueEvent]) -> dict[int, Refusal]:
         turned_away: dict[int, Refusal] = {}
         for event in events:
@@ -240,8 +257,28 @@ class Engine:
         found = watch.breach(self._caps, equity) if watch.phase is HaltPhase.ACTIVE else None
         if found is None:
             return
-        watch.cause, level = found
-        watch.since, watch.attempts = ts, 0
+        cause, level = found
+        await self._latch(cause, ts, equity, level)
+
+    async def flatten(self, ts: int) -> None:
+        """Get flat because a person wants to be: the same latch and the same way out, but no halt at its end.
+
+        Does nothing where the account is flattening or halted already.
+        """
+        self.absorb()
+        if self.state.watch.phase is HaltPhase.ACTIVE:
+            await self._latch(HaltCause.BY_HAND, ts, self._broker.equity(), ZERO)
+
+    async def pursue(self, ts: int) -> None:
+        """Go on with a flattening that was begun, as after a restart. Does nothing where there is none."""
+        self.absorb()
+        if self.state.watch.phase is HaltPhase.FLATTENING:
+            await self._pursue(ts)
+
+    async def _latch(self, cause: HaltCause, ts: int, equity: Decimal, level: Decimal) -> None:
+        """Commit that the account is to get flat, before anything is done about it."""
+        watch = self.state.watch
+        watch.cause, watch.since, watch.attempts = cause, ts, 0
         self._move(HaltEvent.BREACHED, ts, equity, level)
         await self._journal.commit()
         await self._pursue(ts)
@@ -285,6 +322,8 @@ class Engine:
             await self._send(None, ts, halt, closes, attempt.cancels)
         if flatten.is_flat(self.state.book):
             self._move(HaltEvent.FLAT, ts, self._broker.equity(), ZERO)
+            if watch.cause is HaltCause.BY_HAND:
+                self._move(HaltEvent.LIFTED, ts, self._broker.equity(), ZERO)
             await self._journal.commit()
 
     def _move(self, event: HaltEvent, ts: int, equity: Decimal, level: Decimal) -> None:

@@ -151,4 +151,4 @@ def replay_of(
     )
     agent = Agent(skill, trader, market.history, engine, account, market.digest, list(begin.memos))
     point_ms = parse_interval(skill.market.interval)
-    return Replay(market.tape, venue, agent, journal, Schedule.parse(skill.schedule), point_ms, begin)
+    return Replay(market.tape, venue, engine, agent, journal, Schedule.parse(skill.schedule), point_ms, begin)

@@ -21,7 +21,7 @@ from domain.bars import Ticks
 from domain.inference import Inference, Memo
 from domain.journal import Entry
 from domain.snapshots import DecisionSnapshot, TickOutcome
-from engine.engine import EngineState
+from engine.engine import Engine, EngineState
 from engine.journal import BatchedJournal
 from skills.schedule import Schedule
 
@@ -66,6 +66,7 @@ class Replay:
         self,
         tape: Tape,
         venue: ReplayVenue,
+        engine: Engine,
         agent: Agent,
         journal: BatchedJournal,
         schedule: Schedule,
@@ -74,6 +75,7 @@ class Replay:
     ) -> None:
         self._tape = tape
         self._venue = venue
+        self._engine = engine
         self._agent = agent
         self._journal = journal
         self._due = _due(schedule, tape)
@@ -102,7 +104,7 @@ class Replay:
 
         It also ends behind a bar at whose tick something was left to record, when `is_over` says so.
         """
-        venue, engine, agent = self._venue, self._agent.engine, self._agent
+        venue, engine, agent = self._venue, self._engine, self._agent
         due, every, equity, ticks = self._due, self._every, self._equity, self._ticks
         start_ts, interval_ms = self._tape.start_ts, self._tape.interval_ms
         last = min(self.index + most_bars, self._tape.length)
@@ -144,7 +146,7 @@ class Replay:
             self._inference.take(decision.snapshot.calls, decision.snapshot.ended)
 
     async def _raise(self, alarm: Alarm) -> None:
-        await self._agent.engine.halt(alarm.ts, alarm.equity)
+        await self._engine.halt(alarm.ts, alarm.equity)
 
     def _take(self) -> Stretch:
         """Cut off what was added. The last point stays, since ticks may still fall to it, unless the run is over."""
@@ -167,7 +169,7 @@ class Replay:
     def _checkpoint(self, point_equity: Decimal, point_tick: int) -> Checkpoint:
         return Checkpoint(
             venue=self._venue.state,
-            engine=self._agent.engine.state,
+            engine=self._engine.state,
             index=self.index,
             link=self._journal.link,
             entries=self._journal.count,

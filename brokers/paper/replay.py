@@ -11,6 +11,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from brokers.paper import path
@@ -31,6 +32,17 @@ class Alarm(NamedTuple):
 
     ts: int
     equity: Decimal
+
+
+class Place(msgspec.Struct):
+    """Where a venue stands on its tape: `index` bars have closed, and whether the one at `index` is open.
+
+    `budgets` is what an open bar has left of its volume for us, by symbol.
+    """
+
+    index: int = 0
+    is_open: bool = False
+    budgets: dict[str, Decimal | None] = {}
 
 
 class _Event(NamedTuple):
@@ -67,6 +79,7 @@ class ReplayVenue(BarVenue):
         index: int = 0,
     ) -> None:
         self._opened_inside: set[str] = set()
+        self._opened = -1  # the last bar that was opened
         self._walk: Iterator[Alarm] | None = None
         self._exposures: list[Exposure] | None = None
         self._watches: list[Watch] | None = None
@@ -78,12 +91,31 @@ class ReplayVenue(BarVenue):
             state.funding_rows.setdefault(symbol, settled)
         self._funding_due = self._next_funding()
 
+    @classmethod
+    def at(
+        cls, place: Place, tape: Tape, state: VenueState, instruments: dict[str, Instrument], costs: Costs
+    ) -> "ReplayVenue":
+        """A venue as it was when it stood at this place: before a bar's open, or behind it."""
+        venue = cls(tape, state, instruments, costs, index=place.index)
+        if place.is_open:
+            venue._index, venue._opened, venue._at_open = place.index, place.index, True
+            venue._budgets = dict(place.budgets)
+            venue._look_ahead(place.index)
+        return venue
+
+    @property
+    def standing(self) -> Place:
+        """Where it stands, between two of the driver's calls."""
+        closed = (self._now - self._tape.start_ts) // self._tape.interval_ms
+        is_open = self._at_open and self._opened == closed
+        return Place(closed, is_open, dict(self._budgets) if is_open else {})
+
     # The driver's calls.
 
     def open_bar(self, index: int) -> Alarm | None:
         """The bar at `index` opens: gapped triggers, liquidation, halt, passed limits, new orders."""
         if self._walk is None:
-            self._index = index
+            self._index = self._opened = index
             self._now = self._tape.start_ts + index * self._tape.interval_ms
             self._at_open = True
             self._budgets.clear()

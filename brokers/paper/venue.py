@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from brokers.base import Approved
+from brokers.base import Approved, Found, Lost
 from brokers.paper.costs import Costs, kept
 from brokers.paper.margin import Priced, initial_margin_usd, side_of
 from domain.account import FLAT, Account, Position
@@ -87,6 +87,13 @@ class PaperVenue:
     def set_leverage(self, symbol: str, leverage: int) -> None:
         """Set the leverage that new exposure in a symbol is margined at."""
         self.state.leverage[symbol] = leverage
+
+    async def look_up(self, client_id: str) -> Found | Lost:
+        """A live order by its client id. What is over was told of when it ended."""
+        for order in self.state.orders.values():
+            if order.client_id == client_id:
+                return Found(order)
+        return Lost.FOR_GOOD
 
     def take_number(self) -> int:
         number = self.state.next_number

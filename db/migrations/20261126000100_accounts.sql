@@ -11,10 +11,12 @@ create table public.trading_accounts (
   engine bytea,                            -- what the engine remembers: the fold of the journal up to last_seq
   last_seq bigint not null default 0,      -- the journal's last entry
   heard bigint not null default 0,         -- how many of the venue's events are in the journal
+  holds boolean not null default false,    -- whether it has a position or an order: then it is watched
   fence bigint not null default 0,
   unique (user_id, id)
 );
 create index trading_accounts_of_user on public.trading_accounts (user_id);
+create index trading_accounts_that_hold on public.trading_accounts (id) where holds;
 
 create table public.account_leases (
   account_id uuid primary key,
@@ -42,7 +44,7 @@ alter table public.trading_accounts enable row level security;
 alter table public.trading_accounts force row level security;
 revoke all on public.trading_accounts from public, anon, authenticated, service_role;
 grant select, insert (id, user_id, mode, start_usd) on public.trading_accounts to authenticated;
-grant select, update (engine, last_seq, heard, fence) on public.trading_accounts to agentic_worker;
+grant select, update (engine, last_seq, heard, holds, fence) on public.trading_accounts to agentic_worker;
 create policy trading_accounts_select on public.trading_accounts for select to authenticated
   using (user_id = (select auth.uid()));
 create policy trading_accounts_insert on public.trading_accounts for insert to authenticated

@@ -1,15 +1,16 @@
 """The journal of a live account: what was committed is there after a restart, in order, and nothing else."""
 
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
+from db.accounts import LeaseLost
 from db.connection import Connection
 from db.errors import DatabaseError
-from db.journal import CommittedJournal
 from db.pool import Database
 from domain.journal import DayOpened, Entry
+from tests.integration.db.accounts import entries_of, new_account, open_journal
 from tests.integration.db.samples import T0
 
 
@@ -18,36 +19,31 @@ def day(number: int) -> Entry:
     return DayOpened(T0 + number, Decimal("1000.10") + number)
 
 
-async def reopened(database: Database, owner: UUID, account: UUID) -> list[Entry]:
-    _, entries = await CommittedJournal.open(database, owner, account)
-    return entries
-
-
 async def test_what_was_committed_is_there_in_order(database: Database, owner: UUID) -> None:
     """Appending alone writes nothing; a reopened journal goes on at its end; other accounts have their own."""
-    account = uuid4()
-    journal, entries = await CommittedJournal.open(database, owner, account)
-    assert entries == []
+    account = await new_account(database, owner)
+    journal = await open_journal(database, account)
+    assert await entries_of(database, account) == []
     await journal.commit()
     journal.append(day(0))
     journal.append(day(1))
-    assert await reopened(database, owner, account) == []
+    assert await entries_of(database, account) == []
     await journal.commit()
     await journal.commit()
-    again, entries = await CommittedJournal.open(database, owner, account)
-    assert entries == [day(0), day(1)]
+    again = await open_journal(database, account)
+    assert await entries_of(database, account) == [day(0), day(1)]
     again.append(day(2))
     await again.commit()
-    assert await reopened(database, owner, account) == [day(0), day(1), day(2)]
-    assert await reopened(database, owner, uuid4()) == []
+    assert await entries_of(database, account) == [day(0), day(1), day(2)]
+    assert await entries_of(database, await new_account(database, owner)) == []
 
 
 async def test_a_commit_that_failed_keeps_what_is_waiting(
     database: Database, admin: Connection, owner: UUID
 ) -> None:
     """It is written, once, when the database takes it again."""
-    account = uuid4()
-    journal, _ = await CommittedJournal.open(database, owner, account)
+    account = await new_account(database, owner)
+    journal = await open_journal(database, account)
     journal.append(day(0))
     await admin.execute("revoke insert on journal_entries from agentic_worker")
     with pytest.raises(DatabaseError):
@@ -55,17 +51,33 @@ async def test_a_commit_that_failed_keeps_what_is_waiting(
     await admin.execute("grant insert on journal_entries to agentic_worker")
     journal.append(day(1))
     await journal.commit()
-    assert await reopened(database, owner, account) == [day(0), day(1)]
+    assert await entries_of(database, account) == [day(0), day(1)]
 
 
-async def test_two_who_write_one_accounts_journal_find_out(database: Database, owner: UUID) -> None:
-    """The second to commit is refused: an entry's number is taken, and the account's state is another's."""
-    account = uuid4()
-    one, _ = await CommittedJournal.open(database, owner, account)
-    other, _ = await CommittedJournal.open(database, owner, account)
-    one.append(day(0))
-    other.append(day(1))
-    await one.commit()
-    with pytest.raises(DatabaseError, match="already"):
-        await other.commit()
-    assert await reopened(database, owner, account) == [day(0)]
+async def test_whoever_took_an_account_shuts_its_former_owner_out(database: Database, owner: UUID) -> None:
+    """However sure of itself it is: what it commits from then on is refused, and nothing of it is written."""
+    account = await new_account(database, owner)
+    former = await open_journal(database, account)
+    former.append(day(0))
+    await former.commit()
+    newer = await open_journal(database, account)
+    former.append(day(1))
+    with pytest.raises(LeaseLost, match="another process"):
+        await former.commit()
+    newer.append(day(2))
+    await newer.commit()
+    assert await entries_of(database, account) == [day(0), day(2)]
+
+
+async def test_while_it_is_held_nothing_is_committed(database: Database, owner: UUID) -> None:
+    """And then all of it is, at once."""
+    account = await new_account(database, owner)
+    journal = await open_journal(database, account)
+    journal.is_held = True
+    journal.append(day(0))
+    await journal.commit()
+    assert await entries_of(database, account) == []
+    journal.is_held = False
+    journal.append(day(1))
+    await journal.commit()
+    assert await entries_of(database, account) == [day(0), day(1)]

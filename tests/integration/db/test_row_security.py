@@ -37,7 +37,7 @@ WORKER_MAY = {
     "skill_versions": "SELECT",
     "skills": "SELECT",
     "tool_results": "INSERT SELECT UPDATE(body) UPDATE(came) UPDATE(recorded_at)",
-    "trading_accounts": "SELECT UPDATE(engine) UPDATE(fence) UPDATE(heard) UPDATE(last_seq)",
+    "trading_accounts": "SELECT UPDATE(engine) UPDATE(fence) UPDATE(heard) UPDATE(holds) UPDATE(last_seq)",
 }
 """Everything that the worker may do, by table."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -21,6 +21,7 @@ from domain.orders import Order, OrderState, Side
 from domain.time import HOUR_MS
 from engine.book import Book
 from engine.engine import Engine, EngineState, start
+from tests.integration.db.accounts import entries_of, new_account, open_journal
 from tests.unit.brokers.samples import INSTRUMENTS, PLAIN, START, Row, flat, tape_of
 
 D = Decimal
@@ -62,11 +63,6 @@ def engine_of(venue: Venue, journal: CommittedJournal, state: EngineState | None
     )
 
 
-async def reopened(database: Database, owner: UUID, account: UUID) -> list[Entry]:
-    _, entries = await CommittedJournal.open(database, owner, account)
-    return entries
-
-
 def fold(entries: list[Entry]) -> Book:
     book = Book()
     for entry in entries:
@@ -82,19 +78,19 @@ async def test_an_intent_is_found_again_after_the_broker_died_under_it(
     database: Database, owner: UUID
 ) -> None:
     """It was committed before it was sent: with its order, its name, and as one whose fate is unknown."""
-    account, venue = uuid4(), Venue()
+    account, venue = await new_account(database, owner), Venue()
     venue.is_dying = True
-    journal, _ = await CommittedJournal.open(database, owner, account)
+    journal = await open_journal(database, account)
     with pytest.raises(ConnectionError):
         await engine_of(venue, journal).submit(buy("1"), ts=START, decision="d", index=0)
-    (intent,) = await reopened(database, owner, account)
+    (intent,) = await entries_of(database, account)
     assert isinstance(intent, IntentRecorded)
     assert [order.number for order in intent.orders] == venue.sent == [1]
     book = fold([intent])
     assert (book.decided, book.is_resolved("BTC")) == ("d", False)
     assert [order.state for order in book.orders.values()] == [OrderState.RECORDED]
 
-    again, _ = await CommittedJournal.open(database, owner, account)
+    again = await open_journal(database, account)
     state = EngineState(book, start(CASH, START).watch)
     later = engine_of(Venue(), again, state)
     verdict = await later.submit(buy("1"), ts=START, decision="e", index=0)
@@ -115,7 +111,7 @@ async def test_nothing_is_sent_when_it_could_not_be_written_down(
 ) -> None:
     """Neither an order, nor a cancel, nor the way out of a halt: the engine raises and the venue hears nothing."""
     venue = Venue()
-    journal, _ = await CommittedJournal.open(database, owner, uuid4())
+    journal = await open_journal(database, await new_account(database, owner))
     engine = engine_of(venue, journal)
     await engine.submit(buy("99"), ts=START, decision="d", index=0)
     venue.open_bar(0)
@@ -135,8 +131,8 @@ async def test_nothing_is_sent_when_it_could_not_be_written_down(
 
 async def test_the_latch_is_safe_though_there_is_nothing_to_send(database: Database, owner: UUID) -> None:
     """All of the position is being closed already; the halt is written down all the same, at once."""
-    account, venue = uuid4(), Venue()
-    journal, _ = await CommittedJournal.open(database, owner, account)
+    account, venue = await new_account(database, owner), Venue()
+    journal = await open_journal(database, account)
     engine = engine_of(venue, journal)
     await engine.submit(buy("50"), ts=START, decision="d", index=0)
     venue.open_bar(0)
@@ -145,15 +141,15 @@ async def test_the_latch_is_safe_though_there_is_nothing_to_send(database: Datab
     await engine.submit(ClosePosition("BTC"), ts=START + HOUR_MS, decision="e", index=0)
     await engine.halt(START + HOUR_MS, D(9000))
     assert venue.sent == [1, 2]
-    latch = (await reopened(database, owner, account))[-1]
+    latch = (await entries_of(database, account))[-1]
     assert isinstance(latch, HaltChanged)
     assert (latch.phase, latch.equity, latch.level) == (HaltPhase.FLATTENING, 9000, 9000)
 
 
 async def test_the_book_is_what_was_written_down(database: Database, owner: UUID) -> None:
     """Orders, fills, protections, refusals, a halt with its way out: folded from the database it is the same book."""
-    account, venue = uuid4(), Venue()
-    journal, _ = await CommittedJournal.open(database, owner, account)
+    account, venue = await new_account(database, owner), Venue()
+    journal = await open_journal(database, account)
     engine = engine_of(venue, journal)
     for hour in range(len(ROWS)):
         ts = START + hour * HOUR_MS
@@ -164,7 +160,7 @@ async def test_the_book_is_what_was_written_down(database: Database, owner: UUID
         await halted(engine, venue.close_bar)
         await engine.observe(ts + HOUR_MS)
         await journal.commit()
-        entries = await reopened(database, owner, account)
+        entries = await entries_of(database, account)
         assert fold(entries) == engine.book
     assert engine.is_shut
     phases = [entry.phase for entry in entries if isinstance(entry, HaltChanged)]
