@@ -133,7 +133,7 @@ async def _prompts(
         async with database.as_user(user_id) as connection:
             world = await load_world(connection, skill, spec)
         caps = tightest(world.skill.caps, spec.platform)
-        trader, _ = await trader_of(database, user_id, "estimate", world.skill, world.spec, caps, provider)
+        trader, _ = await trader_of(database, user_id, world.skill, world.spec, caps, provider, None)
     except SimulationError as error:
         raise Invalid(str(error)) from error
     assert isinstance(trader, LanguageTrader)

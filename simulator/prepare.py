@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from agent.baselines import Trader
-from agent.provider import Provider
+from agent.provider import Provider, run_budget
 from agent.run import Agent
 from brokers.paper.replay import ReplayVenue
 from brokers.paper.venue import VenueState
@@ -68,7 +68,8 @@ async def prepare(database: Database, row: RunRow, provider: Provider) -> Prepar
         history = History() if saved is None else await load_history(connection, row.id)
     assert version is not None
     caps = tightest(skill.caps, spec.platform)
-    trader, thinking = await trader_of(database, row.user_id, row.id, skill, spec, caps, provider)
+    budget = run_budget(row.id, caps.max_inference_usd_per_run)
+    trader, thinking = await trader_of(database, row.user_id, skill, spec, caps, provider, budget)
     manifest = build_manifest(skill, version.number, version.digest, spec, caps, market, thinking)
     made_of = manifest_digest(manifest)
     begin = beginning(spec) if saved is None else _continue(saved, made_of, tools_of(manifest), row)

@@ -9,13 +9,14 @@ import msgspec
 from agent.baselines import Trader
 from agent.language import DEADLINE_S, MOST_CALLS, MOST_MALFORMED, MOST_TOOL_CALLS, LanguageTrader
 from agent.outside import NotApproved, NotForSimulations, Outside, pins_of
-from agent.provider import Provider, run_budget
+from agent.provider import Provider
 from agent.run import baseline_for
 from db.inference import PostgresLedger
 from db.mcp_tools import approved_tools, keep_tools, kept_tools
 from db.pool import Database
 from db.runs import RunRow, load_run
 from domain.caps import Caps
+from domain.inference import Budget
 from domain.tools import PinnedTool
 from simulator.answered import LedgerOfRun, answered
 from simulator.manifest import tools_of
@@ -26,13 +27,19 @@ from skills.skill import Skill
 async def trader_of(
     database: Database,
     user_id: UUID,
-    run_id: object,
     skill: Skill,
     spec: RunSpec,
     caps: Caps,
     provider: Provider,
+    budget: Budget | None,
+    *,
+    is_replayed_history: bool = True,
 ) -> tuple[Trader, dict[str, Any]]:
-    """Give who decides in a run, and what the manifest says of it. Raises SimulationError when nobody can."""
+    """Give who decides in a run or a deployment, and what the manifest says of it.
+
+    `budget` is the run's own; a deployment's days are in the provider's allowance. Raises SimulationError when nobody
+    can decide.
+    """
     if (trader := baseline_for(skill, spec.seed)) is not None:
         return trader, {}
     is_replay = spec.mode == "replay"
@@ -45,10 +52,9 @@ async def trader_of(
         ledger = LedgerOfRun(database, user_id, found, origin=spec.origin)
     try:
         servers = None if is_replay else provider.servers
-        outside = Outside(pins, servers, ledger, spec.mode, is_replayed_history=True)
+        outside = Outside(pins, servers, ledger, spec.mode, is_replayed_history=is_replayed_history)
     except NotForSimulations as error:
         raise SimulationError(str(error)) from error
-    budget = run_budget(run_id, caps.max_inference_usd_per_run)
     asker = provider.asker(skill, ledger, budget, mode=spec.mode, sample=spec.sample)
     thinker = LanguageTrader(skill, caps, provider.facts(skill), asker, outside if pins else None)
     return thinker, _in_manifest(thinker, pins)

@@ -110,6 +110,11 @@ class ReplayVenue(BarVenue):
         is_open = self._at_open and self._opened == closed
         return Place(closed, is_open, dict(self._budgets) if is_open else {})
 
+    @property
+    def now(self) -> int:
+        """The instant of what is asked for now: the last close, or just behind the open of the bar that is open."""
+        return self._now + (1 if self.standing.is_open else 0)
+
     # The driver's calls.
 
     def open_bar(self, index: int) -> Alarm | None:

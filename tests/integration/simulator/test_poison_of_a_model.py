@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -178,7 +178,7 @@ async def stage(
 async def made(stage: Stage, spec: RunSpec, memos: Sequence[Memo] = ()) -> Run:
     """Carry a run of the Skill out, on the market as the administrator's transaction has it."""
     market = await load_market(stage.admin, SKILL, spec, archive(stage.admin))
-    trader, _ = await trader_of(stage.database, stage.owner, uuid4(), SKILL, spec, SKILL.caps, stage.models)
+    trader, _ = await trader_of(stage.database, stage.owner, SKILL, spec, SKILL.caps, stage.models, None)
     watched = _Watched(trader, stage.api)
     begin = msgspec.structs.replace(beginning(spec), memos=list(memos))
     replay = replay_of(SKILL, spec, market, watched, begin, "the same name whatever the data")
