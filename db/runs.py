@@ -21,13 +21,13 @@ STALE_AFTER_S = 30.0
 """A running run whose worker was silent for so long may be taken by another."""
 
 NEXT: Mapping[str, frozenset[str]] = {
-    "queued": frozenset({"running", "cancelled"}),
+    "queued": frozenset({"running", "cancelled", "queued"}),  # again: handed over to the workers
     "running": frozenset(
-        {"running", "done", "failed", "cancelled", "interrupted"}
-    ),  # again: a stale one is taken
-    "interrupted": frozenset({"running", "cancelled"}),
-    "failed": frozenset({"running"}),  # resumed by hand, once what failed is put right
-    "cancelled": frozenset({"running"}),  # resumed by hand
+        {"running", "done", "failed", "cancelled", "interrupted", "queued"}
+    ),  # again: a stale one is taken; queued: its worker ended too early
+    "interrupted": frozenset({"running", "cancelled", "queued"}),
+    "failed": frozenset({"running", "queued"}),  # resumed by hand, once what failed is put right
+    "cancelled": frozenset({"running", "queued"}),  # resumed by hand
     "done": frozenset(),
 }
 """What may become of a run in each status."""
@@ -40,7 +40,8 @@ class RunLost(DatabaseError):
 class RunRow(msgspec.Struct, frozen=True):
     """A run without its checkpoint and series. Instants are UTC ms; `progress` runs from 0 to 1.
 
-    `batch` is what it has in common with the runs that were asked for together with it.
+    `batch` is what it has in common with the runs that were asked for together with it; `queued_ts` is since when it is
+    the queue's to carry out, None where whoever asked for it does.
     """
 
     id: UUID
@@ -63,6 +64,7 @@ class RunRow(msgspec.Struct, frozen=True):
     digests: dict[str, Any] | None
     baselines: dict[str, Any] | None
     batch: UUID | None
+    queued_ts: int | None = None
 
     @property
     def is_synthetic(self) -> bool:
@@ -85,7 +87,7 @@ class Chunk(msgspec.Struct, frozen=True):
 _RUN_SQL = """
 select r.id, r.user_id, r.skill_version_id, s.name, v.number, r.status, r.created_at, r.started_at,
   r.finished_at, r.config, r.manifest, r.warnings, r.error, r.progress, r.worker, r.report_path,
-  o.metrics, o.digests, o.baselines, r.batch
+  o.metrics, o.digests, o.baselines, r.batch, r.queued_at
 from sim_runs r
 join skill_versions v on v.id = r.skill_version_id
 join skills s on s.id = v.skill_id
@@ -93,14 +95,12 @@ left join sim_results o on o.run_id = r.id
 """
 _CLAIM_SQL = """
 update sim_runs set status = 'running', worker = $2, heartbeat = clock_timestamp(), error = null,
-  started_at = coalesce(started_at, clock_timestamp()), finished_at = null
+  started_at = coalesce(started_at, clock_timestamp()), finished_at = null, queued_at = null
 where id = (
   select id from sim_runs
-  where case when status = 'running' then heartbeat < clock_timestamp() - make_interval(secs => $4)
-             when $1::uuid is null then status = 'queued'
-             else status = any($3) end
-    and ($1 is null or id = $1)
-  order by created_at, id limit 1 for update skip locked)
+  where id = $1 and case when status = 'running' then heartbeat < clock_timestamp() - make_interval(secs => $4)
+                         else status = any($3) end
+  for update skip locked)
 returning id
 """
 _HOLD_SQL = """
@@ -111,34 +111,41 @@ where id = $1 and worker = $2 and status = 'running' returning user_id
 
 
 async def create_run(
-    connection: Connection, user_id: UUID, skill_version_id: UUID, config: Any, batch: UUID | None = None
+    connection: Connection,
+    user_id: UUID,
+    skill_version_id: UUID,
+    config: Any,
+    batch: UUID | None = None,
+    *,
+    queued: bool = False,
 ) -> UUID:
-    """Ask for a run of a skill version. `config` is any JSON value, or its bytes; `batch` is new to each batch."""
+    """Ask for a run of a skill version. `config` is any JSON value, or its bytes; `batch` is new to each batch.
+
+    It waits for whoever asked for it to carry it out, unless it is `queued` for the workers (see `db.queue`).
+    """
     run_id = uuid7()
     await connection.execute(
-        "insert into sim_runs (id, user_id, skill_version_id, config, batch) values ($1, $2, $3, $4, $5)",
+        "insert into sim_runs (id, user_id, skill_version_id, config, batch, queued_at)"
+        " values ($1, $2, $3, $4, $5, case when $6 then now() end)",
         run_id,
         user_id,
         skill_version_id,
         config,
         batch,
+        queued,
     )
     return run_id
 
 
 async def claim_run(
-    connection: Connection,
-    worker: str,
-    run_id: UUID | None = None,
-    *,
-    stale_after_s: float = STALE_AFTER_S,
+    connection: Connection, worker: str, run_id: UUID, *, stale_after_s: float = STALE_AFTER_S
 ) -> RunRow | None:
-    """Take the oldest waiting run, or the one asked for, and give it; None when there is none to take.
+    """Take a run in hand and give it, or None where it can't be taken.
 
-    A run that is asked for may also be one that was stopped: it goes on from its last checkpoint. One that is
-    running is taken when its worker has been silent for `stale_after_s`.
+    One that was stopped goes on from its last checkpoint, one that is queued is taken out of the queue, and one that
+    is running is taken when its worker has been silent for `stale_after_s`.
     """
-    claimed = await connection.fetchval(_CLAIM_SQL, run_id, worker, _before("running"), stale_after_s)
+    claimed = await connection.fetchval(_CLAIM_SQL, run_id, worker, before("running"), stale_after_s)
     return None if claimed is None else await load_run(connection, claimed)
 
 
@@ -224,7 +231,7 @@ async def cancel_run(connection: Connection, run_id: UUID) -> None:
         "update sim_runs set status = 'cancelled', finished_at = clock_timestamp()"
         " where id = $1 and status = any($2) returning id",
         run_id,
-        _before("cancelled"),
+        before("cancelled"),
     )
     if cancelled is None:
         status = await connection.fetchval("select status from sim_runs where id = $1", run_id)
@@ -299,7 +306,7 @@ async def load_checkpoint(connection: Connection, run_id: UUID) -> bytes | None:
     return checkpoint
 
 
-def _before(status: str) -> list[str]:
+def before(status: str) -> list[str]:
     """The statuses from which a run may come to `status`."""
     return [name for name, following in NEXT.items() if status in following]
 

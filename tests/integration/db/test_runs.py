@@ -1,6 +1,5 @@
 """Runs in the database: claimed by one worker, saved whole, lost when taken, and moved by the table alone."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID, uuid4
 
@@ -10,6 +9,7 @@ import pytest
 from db.connection import Connection
 from db.errors import Conflict, Refused
 from db.pool import Database
+from db.queue import queue_again
 from db.records import DecisionRow, FillRow, JournalRow, OrderRow, load_rows
 from db.runs import (
     NEXT,
@@ -49,7 +49,7 @@ RUN_TABLES = (
 )
 
 
-async def claim(database: Database, run_id: UUID | None = None, worker: str = WORKER) -> RunRow | None:
+async def claim(database: Database, run_id: UUID, worker: str = WORKER) -> RunRow | None:
     async with database.as_worker() as connection:
         return await claim_run(connection, worker, run_id)
 
@@ -72,6 +72,11 @@ async def stop(database: Database, run_id: UUID, status: str) -> None:
 async def cancel(database: Database, owner: UUID, run_id: UUID) -> None:
     async with database.as_user(owner) as connection:
         await cancel_run(connection, run_id)
+
+
+async def hand_over(database: Database, owner: UUID, run_id: UUID) -> bool:
+    async with database.as_worker() as connection:
+        return await queue_again(connection, owner, run_id)
 
 
 async def load(database: Database, run_id: UUID) -> RunRow:
@@ -100,6 +105,7 @@ STEPS: dict[str, tuple[str, Callable[[Database, UUID, UUID], Awaitable[object]]]
     "fail": ("failed", lambda database, owner, run_id: stop(database, run_id, "failed")),
     "interrupt": ("interrupted", lambda database, owner, run_id: stop(database, run_id, "interrupted")),
     "cancel": ("cancelled", lambda database, owner, run_id: cancel(database, owner, run_id)),
+    "hand over": ("queued", lambda database, owner, run_id: hand_over(database, owner, run_id)),
 }
 """Every way to move a run, and the status that it leads to."""
 
@@ -116,10 +122,10 @@ async def test_a_run_moves_as_the_table_says_and_else_stays(
     target, take = STEPS[step]
     refused = False
     try:
-        refused = await take(database, owner, run_id) is None and target == "running"
+        refused = await take(database, owner, run_id) in (None, False) and target in ("running", "queued")
     except (RunLost, Refused):
         refused = True
-    allowed = target in NEXT[status] and not (status == target == "running")
+    allowed = target in NEXT[status] and not (status == "running" and target in ("running", "queued"))
     assert refused == (not allowed)
     assert (await load(database, run_id)).status == (target if allowed else status)
     assert (await everything(admin) == before) == (not allowed)
@@ -134,34 +140,16 @@ async def test_the_table_knows_every_status_of_the_database(admin: Connection) -
     assert {status for following in NEXT.values() for status in following} | {"queued"} == set(NEXT)
 
 
-async def test_workers_take_the_oldest_waiting_run_each(database: Database, owner: UUID) -> None:
-    """Five ask at once for three runs: three get one each, two get none."""
-    wanted = [await ask_for_run(database, owner) for _ in range(3)]
-    claimed = await asyncio.gather(*(claim(database, worker=f"w{n}") for n in range(5)))
-    assert sorted(row.id for row in claimed if row) == wanted
-    assert {row.worker for row in claimed if row} <= {f"w{n}" for n in range(5)}
-
-
-async def test_a_claim_under_way_is_stepped_over(database: Database, owner: UUID) -> None:
-    """Nobody waits for another's transaction: the next run is taken, and the oldest comes first."""
-    first, second = [await ask_for_run(database, owner) for _ in range(2)]
-    async with database.as_worker() as connection:
-        held = await claim_run(connection, "w1")
-        other = await claim(database, worker="w2")
-    assert (held and held.id, other and other.id) == (first, second)
-
-
 async def test_a_silent_workers_run_is_taken_and_the_worker_finds_out(
     database: Database, admin: Connection, owner: UUID
 ) -> None:
     """It goes on from the last checkpoint; what the first one still writes is refused whole, by name."""
     run_id = await ask_for_run(database, owner)
-    await claim(database)
+    await claim(database, run_id)
     await save(database, run_id, 0)
-    assert await claim(database, worker="worker-2") is None
     assert await claim(database, run_id, worker="worker-2") is None
     await silence(admin, run_id)
-    taken = await claim(database, worker="worker-2")
+    taken = await claim(database, run_id, worker="worker-2")
     assert taken
     assert (taken.id, taken.worker, taken.status, taken.progress > 0) == (run_id, "worker-2", "running", True)
     before = await everything(admin)
@@ -175,7 +163,7 @@ async def test_a_silent_workers_run_is_taken_and_the_worker_finds_out(
 async def test_a_cancelled_runs_worker_finds_out_at_its_next_chunk(database: Database, owner: UUID) -> None:
     """The line says what became of the run."""
     run_id = await ask_for_run(database, owner)
-    await claim(database)
+    await claim(database, run_id)
     await cancel(database, owner, run_id)
     with pytest.raises(RunLost, match=f"run {run_id} is no longer this process's: it is cancelled"):
         await save(database, run_id, 0)
@@ -185,13 +173,12 @@ async def test_a_cancelled_runs_worker_finds_out_at_its_next_chunk(database: Dat
 async def test_a_stopped_run_is_resumed_by_name_from_its_checkpoint(
     database: Database, owner: UUID, how: str
 ) -> None:
-    """It is not taken by itself; asked for, it has its checkpoint and rows, and no error or end any more."""
+    """It has its checkpoint and rows then, and no error or end any more."""
     run_id = await ask_for_run(database, owner)
-    started = await claim(database)
+    started = await claim(database, run_id)
     await save(database, run_id, 0)
     await (cancel(database, owner, run_id) if how == "cancelled" else stop(database, run_id, how))
     assert (await load(database, run_id)).finished_ts
-    assert await claim(database) is None
     resumed = await claim(database, run_id, worker="worker-2")
     assert started
     assert resumed
@@ -205,7 +192,7 @@ async def test_a_stopped_run_is_resumed_by_name_from_its_checkpoint(
 async def test_a_chunk_is_written_whole_and_read_back_as_it_was(database: Database, owner: UUID) -> None:
     """Journal, orders, fills, decisions, series and checkpoint of two chunks, as their person reads them."""
     run_id = await ask_for_run(database, owner)
-    await claim(database)
+    await claim(database, run_id)
     for number in range(2):
         await save(database, run_id, number)
     async with database.as_user(owner) as connection:
@@ -230,7 +217,7 @@ async def test_a_chunk_is_written_whole_and_read_back_as_it_was(database: Databa
 async def test_a_chunk_that_fails_leaves_nothing(database: Database, admin: Connection, owner: UUID) -> None:
     """A fill that is there already refuses the journal, the checkpoint and the heartbeat with it."""
     run_id = await ask_for_run(database, owner)
-    await claim(database)
+    await claim(database, run_id)
     await save(database, run_id, 0)
     before = await everything(admin)
     again = msgspec.structs.replace(chunk(1), fills=chunk(0).fills)
@@ -245,7 +232,7 @@ async def test_progress_never_goes_back_and_a_checkpoint_stays_without_a_new_one
 ) -> None:
     """A chunk that brings neither is a heartbeat."""
     run_id = await ask_for_run(database, owner)
-    await claim(database)
+    await claim(database, run_id)
     await save(database, run_id, 4)
     async with database.as_worker() as connection:
         await save_chunk(connection, run_id, WORKER, Chunk(progress=0.2))
@@ -256,7 +243,7 @@ async def test_progress_never_goes_back_and_a_checkpoint_stays_without_a_new_one
 async def test_a_finished_run_has_its_results_and_no_checkpoint(database: Database, owner: UUID) -> None:
     """It is done once; a second end is refused."""
     run_id = await ask_for_run(database, owner)
-    await claim(database)
+    await claim(database, run_id)
     await save(database, run_id, 0)
     await finish(database, run_id)
     row = await load(database, run_id)
