@@ -45,8 +45,8 @@ PEOPLE_MAY = {
     "mcp_tools": "DELETE INSERT SELECT UPDATE",
     "paper_venues": "INSERT(account_id) INSERT(user_id) SELECT",
     "profiles": "SELECT UPDATE(settings)",
-    "sim_runs": "INSERT(batch) INSERT(config) INSERT(id) INSERT(queued_at) INSERT(skill_version_id) INSERT(user_id) SELECT"
-    " UPDATE(finished_at) UPDATE(status)",
+    "sim_runs": "INSERT(batch) INSERT(config) INSERT(id) INSERT(queued_at) INSERT(skill_version_id) INSERT(user_id)"
+    " SELECT UPDATE(finished_at) UPDATE(status)",
     "skill_versions": "INSERT SELECT",
     "skills": "INSERT SELECT UPDATE(archived_at) UPDATE(name)",
     "trading_accounts": "INSERT(id) INSERT(mode) INSERT(start_usd) INSERT(user_id) SELECT",
