@@ -66,7 +66,7 @@ async def give_back(connection: Connection, run_id: UUID, worker: str, why: str 
     for ever.
     """
     row = await connection.fetchrow(_OURS, _gave_up(why), why is None, MOST_ATTEMPTS, run_id, worker)
-    return row and row["status"]
+    return None if row is None else str(row["status"])
 
 
 async def give_back_silent(connection: Connection, stale_after_s: float = STALE_AFTER_S) -> list[UUID]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,7 @@ from agent.asking import Stop
 from agent.provider import Provider
 from db.errors import DatabaseError
 from db.pool import Database
+from db.queue import give_back
 from db.runs import (
     STALE_AFTER_S,
     Chunk,
@@ -38,6 +39,8 @@ from simulator.record import RunRecord
 from simulator.replay import Checkpoint
 from simulator.report.digest import report_digest
 from simulator.spec import SimulationError
+
+T = TypeVar("T")
 
 FIRST_BARS, MOST_BARS = 1_000, 25_000
 SAVE_EVERY_S = 1.0
@@ -73,26 +76,25 @@ async def execute(
     progress: Progress = lambda done, total: None,
     *,
     most_bars: int = MOST_BARS,
+    of_queue: bool = False,
 ) -> Finished:
     """Carry a run to its end, from its last checkpoint if it has one.
+
+    With `of_queue` it was taken from the queue for this very worker, and goes back there when the worker is stopped
+    or its database goes away.
 
     Raises SimulationError when it can't be made or its model can't be asked any more, RunLost when it was cancelled or
     taken by another process, a DatabaseError when the database went away. The run is then `failed` or `interrupted`
     and says why.
     """
     async with _held(database, run_id) as is_alone:
-        stale_after_s = 0.0 if is_alone else STALE_AFTER_S
-        async with database.as_worker() as connection:
-            row = await claim_run(connection, worker, run_id, stale_after_s=stale_after_s)
-        if row is None:
-            raise SimulationError(await _why_not(database, run_id))
+        row = await (
+            _taken(database, run_id, worker) if of_queue else _claimed(database, run_id, worker, is_alone)
+        )
         try:
-            run = await prepare(database, row, provider)
             timing = Timing()
-            replaying = _replay_all(database, run, timing, worker, progress, most_bars)
-            end = await (
-                replaying if run.skill.baseline else _while_it_is_ours(database, run, worker, replaying)
-            )
+            replaying = _prepare_and_replay(database, row, provider, timing, worker, progress, most_bars)
+            run, end = await _while_it_is_ours(database, run_id, worker, replaying)
             return await _finish(database, run, timing, end, worker)
         except SimulationError as error:
             await _stop(database, row, worker, "failed", str(error))
@@ -102,7 +104,10 @@ async def execute(
             more = "" if error.is_final else f"; run {run_id} can be resumed"
             raise SimulationError(f"{error}{more}") from error
         except BaseException as error:
-            await asyncio.shield(_stop(database, row, worker, *_how_it_ended(error)))
+            if of_queue and isinstance(error, asyncio.CancelledError | DatabaseError):
+                await asyncio.shield(_put_back(database, run_id, worker))
+            else:
+                await asyncio.shield(_stop(database, row, worker, *_how_it_ended(error)))
             raise
 
 
@@ -119,6 +124,25 @@ async def _held(database: Database, run_id: UUID) -> AsyncIterator[bool]:
         finally:
             with suppress(DatabaseError):  # one that went away holds nothing any more
                 await stack.aclose()
+
+
+async def _claimed(database: Database, run_id: UUID, worker: str, is_alone: bool) -> RunRow:
+    """Take a run in hand. Raises SimulationError when it can't be carried out."""
+    stale_after_s = 0.0 if is_alone else STALE_AFTER_S
+    async with database.as_worker() as connection:
+        row = await claim_run(connection, worker, run_id, stale_after_s=stale_after_s)
+    if row is None:
+        raise SimulationError(await _why_not(database, run_id))
+    return row
+
+
+async def _taken(database: Database, run_id: UUID, worker: str) -> RunRow:
+    """Give a run that was taken from the queue for a worker. Raises RunLost when it is not that worker's any more."""
+    async with database.as_worker() as connection:
+        await save_chunk(connection, run_id, worker, Chunk(progress=0))
+        row = await load_run(connection, run_id)
+    assert row is not None
+    return row
 
 
 def _how_it_ended(error: BaseException) -> tuple[str, str]:
@@ -141,13 +165,13 @@ async def _why_not(database: Database, run_id: UUID) -> str:
 
 
 async def _while_it_is_ours(
-    database: Database, run: Prepared, worker: str, replaying: Coroutine[Any, Any, Checkpoint]
-) -> Checkpoint:
-    """Carry a replay out that may have to wait for a model for minutes, giving signs of life meanwhile.
+    database: Database, run_id: UUID, worker: str, replaying: Coroutine[Any, Any, T]
+) -> T:
+    """Carry a replay out, which may load for long or wait for a model for minutes, giving signs of life meanwhile.
 
     Raises RunLost, and ends the replay, once the run was cancelled or taken by another process.
     """
-    work, beats = asyncio.ensure_future(replaying), asyncio.ensure_future(_beat(database, run, worker))
+    work, beats = asyncio.ensure_future(replaying), asyncio.ensure_future(_beat(database, run_id, worker))
     try:
         await asyncio.wait((work, beats), return_when=asyncio.FIRST_COMPLETED)
         return await (work if work.done() else beats)
@@ -157,13 +181,13 @@ async def _while_it_is_ours(
         await asyncio.gather(work, beats, return_exceptions=True)
 
 
-async def _beat(database: Database, run: Prepared, worker: str) -> NoReturn:
+async def _beat(database: Database, run_id: UUID, worker: str) -> NoReturn:
     """Say again and again that a run is being carried out. Raises RunLost when it is no longer this worker's."""
     while True:
         await asyncio.sleep(BEAT_EVERY_S)
         try:
             async with database.as_worker() as connection:
-                await save_chunk(connection, run.row.id, worker, Chunk(progress=0))
+                await save_chunk(connection, run_id, worker, Chunk(progress=0))
         except RunLost:
             raise
         except DatabaseError:
@@ -180,6 +204,19 @@ def _no_cycles() -> Iterator[None]:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+async def _prepare_and_replay(
+    database: Database,
+    row: RunRow,
+    provider: Provider,
+    timing: Timing,
+    worker: str,
+    progress: Progress,
+    most_bars: int,
+) -> tuple[Prepared, Checkpoint]:
+    run = await prepare(database, row, provider)
+    return run, await _replay_all(database, run, timing, worker, progress, most_bars)
 
 
 async def _replay_all(
@@ -263,3 +300,10 @@ async def _stop(database: Database, row: RunRow, worker: str, status: str, reaso
     with suppress(RunLost, DatabaseError):
         async with database.as_worker() as connection:
             await stop_run(connection, row.id, worker, status, reason)
+
+
+async def _put_back(database: Database, run_id: UUID, worker: str) -> None:
+    """Leave a run to the next worker, unless it is no longer ours or the database can't be told."""
+    with suppress(DatabaseError):
+        async with database.as_worker() as connection:
+            await give_back(connection, run_id, worker, None)
