@@ -163,6 +163,16 @@ class Settings(BaseSettings):
     confirm_above_usd: Decimal = _usd(
         20, "A run that is estimated to cost more than this is asked about before it starts."
     )
+    sim_workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        json_schema_extra=_form("a whole number from 1 to 256"),
+        description=(
+            "How many queued simulation runs `agentic up` carries out at once, each in a process of its own. "
+            "Left out: one fewer than the machine has cores, and at least one."
+        ),
+    )
     mcp_servers: Annotated[dict[str, Any], NoDecode] = Field(
         default_factory=dict,
         repr=False,
