@@ -54,6 +54,8 @@ USER_ROWS = {
     "trading_accounts": "insert into trading_accounts (id, user_id, mode, start_usd)"
     " values (sample($1, 'account'), $1, 'paper', 1000)",
     "account_leases": "insert into account_leases values (sample($1, 'account'), $1, 'o', 1, now())",
+    "notifications": "insert into notifications (id, user_id, key, kind, severity, deployment, title, body, created_at,"
+    " next_try_at) values (sample($1, 'notification'), $1, 'k', 'halt', 'urgent', 'd', 't', 'b', now(), now())",
     "paper_venues": "insert into paper_venues (account_id, user_id) values (sample($1, 'account'), $1)",
 }
 """A person's row of each table with people's rows, in the order in which they lean on each other.

@@ -28,6 +28,8 @@ WORKER_MAY = {
     "mcp_tools": "INSERT SELECT",
     "model_calls": "INSERT SELECT UPDATE",
     "news": "INSERT SELECT",
+    "notifications": "INSERT SELECT UPDATE(attempts) UPDATE(delivered) UPDATE(error) UPDATE(message)"
+    " UPDATE(next_try_at) UPDATE(sent_at) UPDATE(state)",
     "orders": "DELETE INSERT SELECT UPDATE",
     "paper_venues": "SELECT UPDATE(fence) UPDATE(saved_at) UPDATE(state)",
     "profiles": "SELECT",
