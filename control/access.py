@@ -2,11 +2,12 @@
 
 import msgspec
 
-from db.errors import DatabaseError
+from db.errors import DatabaseError, Unavailable
+from db.health import check_health
 from db.pool import Database
 from domain.time import Clock
 
-__all__ = ["Access", "DatabaseError"]
+__all__ = ["Access", "DatabaseError", "Unavailable"]
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -16,6 +17,6 @@ class Access(msgspec.Struct, frozen=True):
     clock: Clock
 
     async def check(self) -> None:
-        """Ask the database for a sign of life. Raises DatabaseError."""
+        """See whether the database answers and has this program's schema. Raises DatabaseError."""
         async with self.database.as_worker() as connection:
-            await connection.execute("select 1")
+            await check_health(connection)

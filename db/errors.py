@@ -7,6 +7,7 @@
     ├── DiskFull
     ├── TooSlow             a statement ran into its time limit
     ├── NewerSchema         the database is ahead of this program
+    ├── OlderSchema         the database is behind this program
     ├── ChangedMigration    an applied migration's file was edited
     ├── NotPermitted        grants or row security said no
     ├── Conflict            the row is there already
@@ -47,6 +48,10 @@ class TooSlow(DatabaseError):
 
 class NewerSchema(DatabaseError):
     """The database has migrations that this program does not know."""
+
+
+class OlderSchema(DatabaseError):
+    """The database lacks migrations that this program has."""
 
 
 class ChangedMigration(DatabaseError):

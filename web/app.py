@@ -3,21 +3,24 @@
 from aiohttp import web
 
 from control.access import Access
-from web import guard, pages, runs, sign_in_pages
-from web.keys import ACCESS, SIGN_IN
+from web import guard, health, pages, runs, sign_in_pages
+from web.keys import ACCESS, SIGN_IN, TROUBLES, Troubles
 from web.sign_in import SignIn
 
 MOST_BODY_BYTES = 64 * 1024
 _ID = "{id:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}}"
 
 
-def make_app(access: Access, sign_in: SignIn | None) -> web.Application:
-    """Build the application. Without `sign_in` it is open to the network, and lets nobody in."""
+def make_app(access: Access, sign_in: SignIn | None, troubles: Troubles = tuple) -> web.Application:
+    """Build the application. Without `sign_in` it is open to the network, and lets nobody in.
+
+    `troubles` says what keeps the process from its work; with any, it is not ready.
+    """
     middlewares = [guard.explain_errors, guard.check_origin, guard.check_session]
     if sign_in is not None:
         middlewares.insert(1, guard.check_host)
     app = web.Application(middlewares=middlewares, client_max_size=MOST_BODY_BYTES)
-    app[ACCESS], app[SIGN_IN] = access, sign_in
+    app[ACCESS], app[SIGN_IN], app[TROUBLES] = access, sign_in, troubles
     app.on_response_prepare.append(guard.add_headers)
     app.add_routes(
         [
@@ -30,19 +33,8 @@ def make_app(access: Access, sign_in: SignIn | None) -> web.Application:
             web.post("/sign-in/link", sign_in_pages.print_link),
             web.post("/sign-out", sign_in_pages.sign_out),
             web.get("/static/{name}", pages.serve_asset),
-            web.get("/healthz", is_alive),
-            web.get("/readyz", is_ready),
+            web.get("/healthz", health.is_alive),
+            web.get("/readyz", health.is_ready),
         ]
     )
     return app
-
-
-async def is_alive(request: web.Request) -> web.Response:
-    """The process answers."""
-    return web.Response(text="ok\n")
-
-
-async def is_ready(request: web.Request) -> web.Response:
-    """The database answers, too; 503 when it does not."""
-    await request.app[ACCESS].check()
-    return web.Response(text="ok\n")
