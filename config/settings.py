@@ -184,6 +184,11 @@ class Settings(BaseSettings):
         json_schema_extra=_form("debug, info, warning or error"),
         description="The least grave log line that is written.",
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        json_schema_extra=_form("text or json"),
+        description="How `agentic up` writes its log: lines for people, or a JSON object a line.",
+    )
 
     @field_validator("home")
     @classmethod
