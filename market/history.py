@@ -6,9 +6,9 @@ in it. The tables are made when an instant falls into their era, so nothing that
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -72,6 +72,13 @@ class BarsView(msgspec.Struct, frozen=True):
         return found
 
 
+class SeenBars(Protocol):
+    """One symbol's bars, to be looked at as they were known at an instant."""
+
+    def as_of(self, ts: int) -> BarsView:
+        """The bars that were known at `ts`, UTC ms."""
+
+
 class Series:
     """One symbol's bars of one interval, with every version of each.
 
@@ -84,19 +91,28 @@ class Series:
         self.symbol = symbol
         self.most = most
         self.interval_ms = interval_ms
-        self._rows = rows
-        is_first = _is_first(rows["ts"])
-        amended = ~is_first | (rows["available_at"] > rows["ts"] + interval_ms)
+        is_first, amended = self._judge(rows)
         self.revisions = int(np.count_nonzero(~is_first))
         self.late = int(np.count_nonzero(amended & is_first))
+        self._take(rows)
+
+    def _judge(self, rows: Rows) -> tuple[Any, Any]:
+        """Which rows are the first version of their bar, and which are amendments."""
+        is_first = _is_first(rows["ts"])
+        return is_first, ~is_first | (rows["available_at"] > rows["ts"] + self.interval_ms)
+
+    def _take(self, rows: Rows) -> None:
+        """Let these be all the rows there are."""
+        _, amended = self._judge(rows)
+        self._rows = rows
         self._amendments: list[int] = np.unique(rows["available_at"][amended]).tolist()
         if self._amendments:
-            _columns(symbol, interval_ms, rows)  # so that none of the eras raises later
+            _columns(self.symbol, self.interval_ms, rows)  # so that none of the eras raises later
         self._era = -1
-        self._bars = Bars.empty(symbol, interval_ms)
-        self._opens: Sequence[int] = ()  # of the table, between one that is always past and one that never is
+        self._bars = Bars.empty(self.symbol, self.interval_ms)
+        self._opens: list[int] = []  # of the table, between one that is always past and one that never is
         self._count = 1  # how many of them are past
-        self._sums: Sequence[int] = (0,)
+        self._sums: list[int] = [0]
         self._lines: dict[int, str] = {}
 
     def as_of(self, ts: int) -> BarsView:
@@ -135,8 +151,8 @@ class History:
 
     def __init__(
         self,
-        bars: dict[str, Series],
-        funding: dict[str, Rows],
+        bars: Mapping[str, SeenBars],
+        funding: Mapping[str, Rows],
         back_ms: int = ALL,
         news: NewsSource | None = None,
     ) -> None:
