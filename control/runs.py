@@ -15,6 +15,7 @@ from db.connection import Connection
 from db.errors import Refused as StoreRefused
 from db.inference import spent as spent_in
 from db.pool import Database
+from db.queue import wake_workers
 from db.runs import RunLost, RunRow
 from db.skills import VersionRow
 from domain.caps import Caps
@@ -76,13 +77,21 @@ async def ask(
 
 
 async def keep(
-    database: Database, user_id: UUID, version: VersionRow, specs: Sequence[RunSpec]
+    database: Database,
+    user_id: UUID,
+    version: VersionRow,
+    specs: Sequence[RunSpec],
+    *,
+    queued: bool = False,
 ) -> list[UUID]:
-    """Keep runs to be carried out, as `specs_of` gave them."""
+    """Keep runs, as `specs_of` gave them, to be carried out: here, or `queued` by the workers."""
     batch = uuid7() if len(specs) > 1 else None
     async with database.as_user(user_id) as connection:
+        if queued:
+            await wake_workers(connection)  # they hear of it once all is there
         return [
-            await store.create_run(connection, user_id, version.id, to_config(spec), batch) for spec in specs
+            await store.create_run(connection, user_id, version.id, to_config(spec), batch, queued=queued)
+            for spec in specs
         ]
 
 

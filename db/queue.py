@@ -6,7 +6,7 @@ thousand runs of one person hold up another's single one by no more than the run
 The row is the truth; a notification only wakes the workers, who look every few seconds anyhow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from uuid import UUID
 
 from db.connection import Connection
@@ -102,15 +102,15 @@ async def waiting(connection: Connection) -> int:
     return count
 
 
-async def lost(connection: Connection, held: Sequence[tuple[UUID, str]]) -> set[UUID]:
-    """Of runs and the workers that they were taken by, those that are not their worker's any more."""
+async def lost(connection: Connection, held: Mapping[str, UUID]) -> set[str]:
+    """Of workers and the runs that they took, those whose run is not theirs any more."""
     rows = await connection.fetch(
-        "select run_id from unnest($1::uuid[], $2::text[]) held (run_id, worker) where not exists ("
+        "select held.worker from unnest($1::text[], $2::uuid[]) held (worker, run_id) where not exists ("
         " select from sim_runs r where r.id = run_id and r.worker = held.worker and r.status = 'running')",
-        [run_id for run_id, _ in held],
-        [worker for _, worker in held],
+        list(held),
+        list(held.values()),
     )
-    return {row["run_id"] for row in rows}
+    return {row["worker"] for row in rows}
 
 
 def _gave_up(why: str | None) -> str:

@@ -160,7 +160,10 @@ async def _why_not(database: Database, run_id: UUID) -> str:
     if row is None:
         return f"there is no run {run_id}"
     if row.status == "running":
-        return f"run {run_id} is being carried out by another process; cancel it first to take it over"
+        return (
+            f"run {run_id} is being carried out by another process; `agentic sim watch {run_id}` follows it, "
+            "and to take it over cancel it first"
+        )
     return f"run {run_id} is {row.status}; it can't be carried out again"
 
 

@@ -315,16 +315,16 @@ async def test_each_sees_how_many_of_theirs_wait(database: Database, owner: UUID
         assert await waiting(connection) == 3
 
 
-async def test_runs_that_were_lost_are_named(database: Database, owner: UUID) -> None:
-    """Cancelled, deleted, or in other hands; what is still a worker's own is not."""
-    held = []
-    for number in range(3):
+async def test_workers_whose_run_was_lost_are_named(database: Database, owner: UUID) -> None:
+    """It was cancelled, or is in other hands; a worker that still has its own is not."""
+    held = {}
+    for worker in ("w0", "w1", "w2"):
         run_id = await put_in(database, owner)
-        assert await take(database, f"w{number}")
-        held.append((run_id, f"w{number}"))
+        assert await take(database, worker)
+        held[worker] = run_id
     async with database.as_user(owner) as connection:
-        await cancel_run(connection, held[0][0])
+        await cancel_run(connection, held["w0"])
     async with database.as_worker() as connection:
-        assert await lost(connection, []) == set()
-        assert await lost(connection, [*held, (held[2][0], "w1")]) == {held[0][0], held[2][0]}
-        assert await lost(connection, held) == {held[0][0]}
+        assert await lost(connection, {}) == set()
+        assert await lost(connection, held) == {"w0"}
+        assert await lost(connection, {**held, "an earlier one": held["w2"]}) == {"w0", "an earlier one"}
