@@ -1,0 +1,51 @@
+"""A small actor system: it knows of mailboxes, lives and time, and nothing of trading. See docs/kernel.md.
+
+Read in this order: `message` and `actor` are what one writes; `ref` is what one sends to; `mailbox`, `life` and `cell`
+are what happens in between, for one message, one life, and all lives; `system` holds all actors.
+"""
+
+from actors.kernel.actor import Actor, handles
+from actors.kernel.cell import Spec
+from actors.kernel.children import Done, Failed, Outcome
+from actors.kernel.dead_letters import DeadLetter, DeadLetters
+from actors.kernel.errors import ActorFailed, AskTimeout, MailboxFull, Stopped
+from actors.kernel.exits import Ending, Exit, NoRestart, Policy
+from actors.kernel.message import Lane, Mail, Message, Request, WhenFull
+from actors.kernel.ref import Ref
+from actors.kernel.stats import ActorStats, Change, Counts, State
+from actors.kernel.system import System
+from actors.kernel.time import ManualTime, Time, WallTime, settle
+
+__all__ = [
+    "Actor",
+    "ActorFailed",
+    "ActorStats",
+    "AskTimeout",
+    "Change",
+    "Counts",
+    "DeadLetter",
+    "DeadLetters",
+    "Done",
+    "Ending",
+    "Exit",
+    "Failed",
+    "Lane",
+    "Mail",
+    "MailboxFull",
+    "ManualTime",
+    "Message",
+    "NoRestart",
+    "Outcome",
+    "Policy",
+    "Ref",
+    "Request",
+    "Spec",
+    "State",
+    "Stopped",
+    "System",
+    "Time",
+    "WallTime",
+    "WhenFull",
+    "handles",
+    "settle",
+]
