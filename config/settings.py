@@ -25,6 +25,7 @@ ENV_FILE = Path(".env")
 TEST_PREFIX = "AGENTIC_TEST_"
 """Names that are for the project's own tests, and no settings."""
 
+MOST_NOTIFY_URLS = 10
 _LARGEST_JSON_FILE = 1_000_000
 
 
@@ -179,6 +180,18 @@ class Settings(BaseSettings):
         json_schema_extra=_form("a JSON object, name → server, or @FILE for a file that holds one"),
         description="The MCP servers whose tools a Skill may list, by name. Shown by name alone.",
     )
+    notify_urls: SecretStr | None = Field(
+        default=None,
+        json_schema_extra=_form("URLs as apprise takes them, with commas or blanks between, 10 at most"),
+        description="Where the owner is told what happens to deployments; see docs/notifications.md.",
+    )
+    notify_per_hour: int = Field(
+        default=30,
+        ge=1,
+        le=3600,
+        json_schema_extra=_form("a whole number from 1 to 3600"),
+        description="How many messages of a kind leave in an hour, besides the first five; what is over is folded.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         json_schema_extra=_form("debug, info, warning or error"),
@@ -221,6 +234,13 @@ class Settings(BaseSettings):
             raise ValueError("not a base URL")
         return parts.geturl()
 
+    @field_validator("notify_urls")
+    @classmethod
+    def _are_urls(cls, urls: SecretStr | None) -> SecretStr | None:
+        if urls and not 1 <= len(notification_urls(urls)) <= MOST_NOTIFY_URLS:
+            raise ValueError("not a list of URLs")
+        return urls
+
     @field_validator("models_file")
     @classmethod
     def _absolute_file(cls, path: Path | None) -> Path | None:
@@ -248,6 +268,20 @@ def load_settings() -> Settings:
         raise SettingsError(_first_line(error)) from None
 
 
+def notification_urls(urls: SecretStr | None) -> list[str]:
+    """Take the list of URLs for notifications apart: a comma or a blank counts only where another URL follows it.
+
+    Raises ValueError when something in it has not the form of a URL.
+    """
+    text = urls.get_secret_value().strip() if urls else ""
+    found = re.split(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)", text) if text else []
+    if not all(
+        re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]{0,40}://[!-~]{1,2000}", url.rstrip(",")) for url in found
+    ):
+        raise ValueError("not a URL")
+    return [url.rstrip(",") for url in found]
+
+
 def setting_names(field: str) -> list[str]:
     """Give a setting's names in the environment. The first that is set counts; the last is the usual one."""
     alias = Settings.model_fields[field].validation_alias
@@ -270,7 +304,7 @@ def env_file() -> dict[str, str | None]:
         raise SettingsError(f"{ENV_FILE.absolute()} can't be read: {error}") from None
 
 
-_HIDDEN = ("database_url", "anthropic_api_key", "model_base_url", "mcp_servers")
+_HIDDEN = ("database_url", "anthropic_api_key", "model_base_url", "mcp_servers", "notify_urls")
 """Settings whose value may hold a secret, or have one put there by mistake."""
 
 

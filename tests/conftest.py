@@ -29,8 +29,9 @@ for name in (
     "ANTHROPIC_BASE_URL",
     "AGENTIC_ANTHROPIC_API_KEY",
     "AGENTIC_MODEL_BASE_URL",
+    "AGENTIC_NOTIFY_URLS",
 ):
-    os.environ.pop(name, None)  # no test asks a model, and none spends the money of whoever runs it
+    os.environ.pop(name, None)  # no test spends the money of whoever runs it, or tells anybody anything
 
 TEMPLATE = "agentic_template"
 OWNER_ID = UUID("00000000-0000-7000-8000-00000000000a")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings, SettingsError, load_settings, setting_names
+from config.settings import Settings, SettingsError, load_settings, notification_urls, setting_names
 from config.settings_shown import SettingLine, describe_settings, settings_reference
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -283,6 +283,39 @@ def test_wrong_mcp_servers_are_told_unseen(folder: Path, monkeypatch: pytest.Mon
             load_settings()
 
         assert "planted" not in str(caught.value)
+
+
+def test_urls_for_notifications_are_taken_apart_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commas inside a URL belong to it; those before the next one part them, as blanks and line ends do."""
+    urls = ["mailto://me:planted@h?to=a@h,b@h", "json://h/planted", "tgram://1:planted/2/", "ntfys://planted"]
+    monkeypatch.setenv("AGENTIC_NOTIFY_URLS", f" {urls[0]},{urls[1]} , {urls[2]}\n{urls[3]},")
+    settings = load_settings()
+
+    assert notification_urls(settings.notify_urls) == urls
+    assert notification_urls(None) == []
+    assert described("AGENTIC_NOTIFY_URLS").value == "********"
+    assert "planted" not in f"{settings!r} {describe_settings(settings)!r}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "planted",
+        "json://",
+        "json://h planted",
+        "planted,json://h",
+        ",".join(["json://planted"] * 11),
+        "json://plänted",
+    ],
+)
+def test_wrong_urls_for_notifications_are_told_unseen(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """What has not the form of URLs, and too many of them, is refused without being shown."""
+    monkeypatch.setenv("AGENTIC_NOTIFY_URLS", text)
+
+    with pytest.raises(SettingsError, match=r"^AGENTIC_NOTIFY_URLS is set to .*; expected URLs as") as caught:
+        load_settings()
+
+    assert "planted" not in str(caught.value)
 
 
 def test_the_docs_list_exactly_the_settings_there_are() -> None:
