@@ -16,7 +16,7 @@ from domain.ids import uuid7
 CHANNEL = "agentic_notifications"
 """What is notified on when something should leave at once; the rest is found by looking every few seconds."""
 
-MOST_CLAIMED = 1000
+MOST_READ = 1000
 
 
 class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,29 +107,35 @@ async def keep_notification(
     return is_new
 
 
-async def lock_waiting(connection: Connection, now_ms: int, *, most: int = MOST_CLAIMED) -> list[Waiting]:
-    """Give what is due, in the order it was told, locked until the transaction ends; not what others have locked."""
+async def waiting(connection: Connection, now_ms: int, *, most: int = MOST_READ) -> list[Waiting]:
+    """Give what is due, in the order in which it was told."""
     rows = await connection.fetch(
         "select id, user_id, kind, severity, deployment, title, body, created_at, attempts, message, delivered"
-        " from notifications where state = 'queued' and next_try_at <= $1"
-        " order by next_try_at, id limit $2 for update skip locked",
+        " from notifications where state = 'queued' and next_try_at <= $1 order by next_try_at, id limit $2",
         now_ms,
         most,
     )
     return sorted((Waiting(*row) for row in rows), key=lambda row: row.id)
 
 
+_CLAIM_SQL = """
+with mine as (
+  select id from notifications
+  where id = any ($1) and state = 'queued' and attempts = $3 - 1 and next_try_at <= $4
+  for update skip locked)
+update notifications n set message = $2, attempts = $3, next_try_at = $5 from mine where n.id = mine.id returning n.id
+"""
+
+
 async def claim(
-    connection: Connection, ids: Sequence[UUID], message: UUID, *, attempt: int, until_ms: int
-) -> None:
-    """Make these one message, for the `attempt`-th try. Nobody else takes them before `until_ms`."""
-    await connection.execute(
-        "update notifications set message = $2, attempts = $3, next_try_at = $4 where id = any ($1)",
-        ids,
-        message,
-        attempt,
-        until_ms,
-    )
+    connection: Connection, ids: Sequence[UUID], message: UUID, *, attempt: int, now_ms: int, until_ms: int
+) -> set[UUID]:
+    """Make these one message, for its `attempt`-th try from 1. Nobody else takes them before `until_ms`.
+
+    Gives those that were still to be had; what another notifier has taken is not among them.
+    """
+    rows = await connection.fetch(_CLAIM_SQL, ids, message, attempt, now_ms, until_ms)
+    return {row["id"] for row in rows}
 
 
 async def put_off(connection: Connection, ids: Sequence[UUID], until_ms: int) -> None:
@@ -140,7 +146,9 @@ async def put_off(connection: Connection, ids: Sequence[UUID], until_ms: int) ->
 async def suppress(connection: Connection, ids: Sequence[UUID], reason: str) -> None:
     """Say that these are not sent to anybody, and why."""
     await connection.execute(
-        "update notifications set state = 'suppressed', error = $2 where id = any ($1)", ids, reason
+        "update notifications set state = 'suppressed', error = $2 where id = any ($1) and state = 'queued'",
+        ids,
+        reason,
     )
 
 
@@ -154,11 +162,11 @@ where message = $1 and attempts = $2 and state = 'queued'
 async def settle(
     connection: Connection,
     message: UUID,
-    *,
     attempt: int,
     state: str,
     delivered: Sequence[str],
     now_ms: int,
+    *,
     error: str | None = None,
     again_ms: int | None = None,
 ) -> bool:

@@ -64,6 +64,10 @@ class Rations:
             self._buckets[of] = Bucket.full(self._per_hour, now_ms)
         return self._buckets[of]
 
+    def take(self, of: object, now_ms: int) -> None:
+        """Take a token for a message that leaves."""
+        self.bucket(of, now_ms).take(now_ms)
+
     def recall(self, taken: Iterable[tuple[object, int]]) -> None:
         """Take what was taken before this process began: (whose, when), the oldest first."""
         for of, ts in taken:
