@@ -59,6 +59,11 @@ class CommittedJournal:
         self._beside = beside
 
     @property
+    def last_seq(self) -> int:
+        """The number of the last entry that was appended."""
+        return self._seq
+
+    @property
     def is_dirty(self) -> bool:
         """Whether entries wait to be written."""
         return bool(self._waiting)

@@ -19,6 +19,7 @@ class TickOutcome(IntEnum):
     REFUSED = 3
     FAILED = 4
     HALTED = 5  # due, and not taken: the account was halted and flat
+    INTERRUPTED = 6  # the process ended in it, with an action on its way: it is never decided again
 
 
 class AccountView(msgspec.Struct, frozen=True):

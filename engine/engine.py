@@ -79,6 +79,16 @@ class Engine:
     # What callers see.
 
     @property
+    def symbols(self) -> tuple[str, ...]:
+        """What may be traded."""
+        return self._symbols
+
+    @property
+    def caps(self) -> Caps:
+        """What it is held to."""
+        return self._caps
+
+    @property
     def book(self) -> Book:
         """Positions, live orders, and what caps look back at."""
         return self.state.book
@@ -103,7 +113,7 @@ class Engine:
 
     def used(self, ts: int) -> Used:
         """How much of its caps the account uses at this moment."""
-        return used(self._desk(ts), self.state.watch)
+        return used(self.desk(ts), self.state.watch)
 
     # Actions.
 
@@ -112,7 +122,7 @@ class Engine:
 
         The verdict comes back when the venue has taken, or turned away, what was sent. What is refused was not sent.
         """
-        desk = self._desk(ts)
+        desk = self.desk(ts)
         too_many = index >= self._caps.max_actions_per_tick and not _only_reduces(action)
         if too_many:
             cap = self._caps.max_actions_per_tick
@@ -338,7 +348,8 @@ class Engine:
         self._level = self.state.watch.level(self._caps)
         self._broker.set_alarm(self._level)
 
-    def _desk(self, ts: int) -> Desk:
+    def desk(self, ts: int) -> Desk:
+        """What a decision made at this moment may look at."""
         watch = self.state.watch
         halted_by = watch.cause.value if self.is_halted and watch.cause else ""
         return Desk(ts, self._symbols, self._caps, self.state.book, self._broker, halted_by)

@@ -111,6 +111,16 @@ class ReplayVenue(BarVenue):
         return Place(closed, is_open, dict(self._budgets) if is_open else {})
 
     @property
+    def start_ts(self) -> int:
+        """Where the tape begins."""
+        return self._tape.start_ts
+
+    @property
+    def length(self) -> int:
+        """How many bars the tape has."""
+        return self._tape.length
+
+    @property
     def now(self) -> int:
         """The instant of what is asked for now: the last close, or just behind the open of the bar that is open."""
         return self._now + (1 if self.standing.is_open else 0)
@@ -230,7 +240,7 @@ class ReplayVenue(BarVenue):
         for order in sorted(self.state.orders.values(), key=_BY_SYMBOL):
             is_resting = order.kind is OrderKind.LIMIT and order.state is OrderState.RESTING
             if is_resting and order.number in self.state.orders:
-                self._open_passed(order)
+                self._meet_passed(order)
         for order in sorted(self.state.orders.values(), key=_NUMBER):
             if order.state is OrderState.IN_FLIGHT and order.number in self.state.orders:
                 self._open_new(order)
