@@ -6,21 +6,20 @@ When each of them gets its turn is `replay.py`'s to say.
 from decimal import Decimal
 from fractions import Fraction
 
-import msgspec
-
 from brokers.paper import path
 from brokers.paper.costs import Costs, kept
+from brokers.paper.crossing import CrossingVenue, is_immediate, is_reached
 from brokers.paper.lookahead import fires_falling
 from brokers.paper.path import Leg
 from brokers.paper.tape import Path, Tape, Track
-from brokers.paper.venue import PaperVenue, VenueState
+from brokers.paper.venue import VenueState
 from domain.account import FLAT
 from domain.instruments import Instrument
 from domain.money import ZERO, exact
-from domain.orders import Liquidity, Order, OrderEvent, OrderKind, OrderState, Tif
+from domain.orders import Order, OrderEvent
 
 
-class BarVenue(PaperVenue):
+class BarVenue(CrossingVenue):
     """A paper account that stands at one place of a tape: before a bar, at its open, or on its path.
 
     `index` bars have closed. Before the first one has, its open is all there is to serve as the mark.
@@ -39,7 +38,7 @@ class BarVenue(PaperVenue):
         self._budgets: dict[str, Decimal | None] = {}
         super().__init__(state, instruments, costs)
 
-    # What PaperVenue asks of its driver.
+    # What the books ask.
 
     def instrument(self, symbol: str) -> Instrument | None:
         return self._instruments.get(symbol) if symbol in self._tracks else None
@@ -61,7 +60,7 @@ class BarVenue(PaperVenue):
     def _ts(self) -> int:
         return self._now
 
-    # What the bar offers.
+    # What the bar offers, and orders ask.
 
     def _present(self, symbol: str) -> bool:
         return bool(self._tracks[symbol].present[self._index])
@@ -76,26 +75,24 @@ class BarVenue(PaperVenue):
         trades = self._trades(symbol)
         return trades.open[self._index] * trades.tick
 
-    def _budget(self, symbol: str) -> Decimal | None:
-        """What is left of the bar's volume for us; None: any amount."""
+    def _budget(self, order: Order) -> Decimal | None:
+        """What is left of the bar's volume for us, one budget for both sides; None: any amount."""
+        symbol = order.symbol
         if symbol not in self._budgets:
             self._budgets[symbol] = self.costs.budget(self._volume(symbol))
         return self._budgets[symbol]
 
-    def _wanted(self, order: Order) -> Decimal:
-        return self._reducible(order) if order.reduce_only else order.remaining
+    def _spend(self, order: Order, size: Decimal) -> None:
+        budget = self._budget(order)
+        if budget is not None:
+            self._budgets[order.symbol] = budget - size
 
     def _fillable(self, order: Order) -> Decimal:
         """How much of an order this bar lets through: nothing where the bar is missing."""
-        if not self._present(order.symbol):
-            return ZERO
-        budget, wanted = self._budget(order.symbol), self._wanted(order)
-        return wanted if budget is None else min(wanted, self._instruments[order.symbol].legal_size(budget))
+        return super()._fillable(order) if self._present(order.symbol) else ZERO
 
-    def _spend(self, symbol: str, size: Decimal) -> None:
-        budget = self._budget(symbol)
-        if budget is not None:
-            self._budgets[symbol] = budget - size
+    def _offered(self, order: Order) -> Decimal:
+        return self._trade_open(order.symbol)
 
     def _taker_price(self, order: Order, reference: Decimal) -> Decimal:
         symbol = order.symbol
@@ -103,96 +100,24 @@ class BarVenue(PaperVenue):
             reference, order.side, self._wanted(order), self._volume(symbol), self._instruments[symbol]
         )
 
-    # Takers, makers, triggers.
-
-    def _take(self, order: Order, reference: Decimal) -> None:
-        """Fill as a taker at the reference price, worsened, as far as the bar's volume goes."""
-        size = self._fillable(order)
-        if size:
-            px = self._taker_price(order, reference)
-            self._spend(order.symbol, size)
-            self._fill(order, size, px, reference, Liquidity.TAKER)
-
-    def _make(self, order: Order) -> None:
-        """A resting limit fills at its price, as far as the bar's volume goes."""
-        assert order.limit_px is not None
-        size = self._fillable(order)
-        if not size:
-            return
-        if not self._margin_allows(order, order.limit_px, Liquidity.MAKER):
-            self._close(order, OrderEvent.CANCELLED, "marginCanceled")
-            return
-        self._spend(order.symbol, size)
-        self._fill(order, size, order.limit_px, order.limit_px, Liquidity.MAKER)
-
-    def _fire(self, order: Order, reference: Decimal) -> None:
-        """A protection triggers: its sibling goes, and it takes what the bar lets through."""
-        for other in self._live(order.symbol):
-            if other.kind.is_protection and other.number != order.number:
-                self._close(other, OrderEvent.CANCELLED, "siblingFilledCanceled")
-        triggered = msgspec.structs.replace(order, triggered=True)
-        self.state.orders[order.number] = triggered
-        self._changed()
-        self._take(triggered, reference)
-
     # At the open.
 
     def _open_protection(self, order: Order) -> None:
         """A trigger that the open has passed, or that is still being worked, fills at the open."""
-        if self._present(order.symbol) and (order.triggered or _is_at(order, self._mark_now(order.symbol))):
+        if self._present(order.symbol) and (
+            order.triggered or is_reached(order, self._mark_now(order.symbol))
+        ):
             self._fire(order, self._trade_open(order.symbol))
 
-    def _open_passed(self, order: Order) -> None:
-        """A resting limit that the open has gone through fills at its limit."""
-        assert order.limit_px is not None
-        if (self._trade_open(order.symbol) - order.limit_px) * order.side.sign < ZERO:
-            self._make(order)
-
     def _open_new(self, order: Order) -> None:
-        """A new order meets its first open: takes, rests, expires or is turned away."""
+        """A new order meets its first open, or waits for it for too long."""
         due = order.created_ts + self.costs.latency_ms
         if self._now < due:
             return
-        if _is_immediate(order) and self._now >= due + self._tape.interval_ms:
+        if is_immediate(order) and self._now >= due + self._tape.interval_ms:
             self._close(order, OrderEvent.EXPIRED, "no bar opened within one interval")
-        elif not self._present(order.symbol):
-            return
-        elif order.reduce_only and not self._reducible(order):
-            self._close(order, OrderEvent.CANCELLED, "reduceOnlyCanceled")
-        elif order.kind is OrderKind.LIMIT and order.tif is Tif.ALO:
-            self._add_liquidity(order)
-        else:
-            self._cross(order)
-
-    def _add_liquidity(self, order: Order) -> None:
-        """Rest, or be refused where the open touches the limit."""
-        assert order.limit_px is not None
-        if (self._trade_open(order.symbol) - order.limit_px) * order.side.sign <= ZERO:
-            self._close(order, OrderEvent.REJECTED, "badAloPx")
-        else:
-            self._keep(order.after(OrderEvent.RESTED, ts=self._now))
-
-    def _cross(self, order: Order) -> None:
-        """Take what lies within the bound; the rest of a limit rests, of anything else goes."""
-        opened = self._trade_open(order.symbol)
-        px = self._taker_price(order, opened)
-        if self._fillable(order) and self._is_within(order, px):
-            if not self._margin_allows(order, px, Liquidity.TAKER):
-                self._close(order, OrderEvent.CANCELLED, "marginCanceled")
-                return
-            self._take(order, opened)
-        left = self.state.orders.get(order.number)
-        if left is None:
-            return
-        if _is_immediate(left):
-            self._close(left, OrderEvent.CANCELLED, "iocCancel" if left.filled else "iocCancelRejected")
-        elif left.state is OrderState.IN_FLIGHT:
-            self._keep(left.after(OrderEvent.RESTED, ts=self._now))
-
-    def _is_within(self, order: Order, px: Decimal) -> bool:
-        if order.limit_px is None or (order.kind is OrderKind.MARKET and not self.costs.modelled):
-            return True
-        return (px - order.limit_px) * order.side.sign <= ZERO
+        elif self._present(order.symbol):
+            self._meet_new(order)
 
     # Along the path.
 
@@ -224,12 +149,3 @@ class BarVenue(PaperVenue):
         trades = self._trades(order.symbol)
         low, high = trades.low[self._index] * trades.tick, trades.high[self._index] * trades.tick
         return min(max(order.trigger_px, low), high)
-
-
-def _is_at(order: Order, mark: Decimal) -> bool:
-    assert order.trigger_px is not None
-    return mark <= order.trigger_px if fires_falling(order) else mark >= order.trigger_px
-
-
-def _is_immediate(order: Order) -> bool:
-    return order.kind is OrderKind.MARKET or (order.kind is OrderKind.LIMIT and order.tif is Tif.IOC)

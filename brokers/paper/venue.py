@@ -1,7 +1,7 @@
 """The paper account: orders, positions, margin and cash, by the rules in docs/trading-rules.md.
 
 This part knows what a fill, a margin check, a funding payment and a liquidation do. When they happen is decided by
-who drives it: `replay.py` from a tape.
+who drives it: `replay.py` from a tape, `quotes.py` from live quotes.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import msgspec
 
 from brokers.base import Approved, Found, Lost
 from brokers.paper.costs import Costs, kept
+from brokers.paper.live import LiveMarket
 from brokers.paper.margin import Priced, initial_margin_usd, side_of
 from domain.account import FLAT, Account, Position
 from domain.events import Adjusted, FundingPaid, Liquidated, OrderChanged, VenueEvent
@@ -29,6 +30,9 @@ class VenueState(msgspec.Struct):
     leverage: dict[str, int] = {}
     next_number: int = 1
     funding_rows: dict[str, int] = {}  # rows of each symbol's funding that are settled
+    market: LiveMarket | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  # on live quotes: what was seen; not written where unset
 
 
 class PaperVenue:
@@ -296,17 +300,16 @@ class PaperVenue:
 
     # Funding, liquidation.
 
-    def _pay_funding(self, symbol: str, rate: Decimal, price: Decimal) -> None:
-        position = self.state.positions.get(symbol)
-        if position is None:
+    def _pay_funding(self, symbol: str, rate: Decimal, price: Decimal, held: Decimal | None = None) -> None:
+        """Settle one rate on what was `held`, in base units; on what is held now where that isn't given."""
+        size = self.state.positions.get(symbol, FLAT).size if held is None else held
+        if not size:
             return
-        amount = -truncate_usd(position.size * price * rate)
+        amount = -truncate_usd(size * price * rate)
         self.state.account.funding += amount
         self._raw_usd += amount
         cash = self.state.account.cash
-        self._events.append(
-            FundingPaid(self._ts(), symbol, rate, canonical(price), position.size, amount, cash)
-        )
+        self._events.append(FundingPaid(self._ts(), symbol, rate, canonical(price), size, amount, cash))
         self._changed()
 
     def _liquidate(self, volumes: dict[str, Decimal]) -> None:
