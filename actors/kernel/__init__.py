@@ -5,18 +5,19 @@ are what happens in between, for one message, one life, and all lives; `system` 
 """
 
 from actors.kernel.actor import Actor, handles
-from actors.kernel.cell import Spec
 from actors.kernel.children import Done, Failed, Outcome
 from actors.kernel.dead_letters import DeadLetter, DeadLetters
 from actors.kernel.errors import ActorFailed, AskTimeout, MailboxFull, Stopped
-from actors.kernel.exits import Ending, Exit, NoRestart, Policy
+from actors.kernel.exits import NO_RESTART, Ending, Exit, NoRestart, Policy, in_one_line
 from actors.kernel.message import Lane, Mail, Message, Request, WhenFull
 from actors.kernel.ref import Ref
+from actors.kernel.spec import Spec
 from actors.kernel.stats import ActorStats, Change, Counts, State
 from actors.kernel.system import System
 from actors.kernel.time import ManualTime, Time, WallTime, settle
 
 __all__ = [
+    "NO_RESTART",
     "Actor",
     "ActorFailed",
     "ActorStats",
@@ -47,5 +48,6 @@ __all__ = [
     "WallTime",
     "WhenFull",
     "handles",
+    "in_one_line",
     "settle",
 ]

@@ -72,20 +72,20 @@ class Actor:
     @property
     def me(self) -> Ref[Self]:
         """Where others reach this actor, over all its lives."""
-        return self._life.ref
+        return self._living.ref
 
     @property
     def time(self) -> Time:
         """The time it lives by."""
-        return self._life.time
+        return self._living.time
 
     def after(self, delay_ms: int, what: Timed[Self], *, key: Hashable = None) -> Hashable:
         """Get a message once, after a while. Gives the timer's key; a timer that has the same key ends."""
-        return self._life.timers.after(delay_ms, what, key)
+        return self._living.timers.after(delay_ms, what, key)
 
     def at(self, ts: int, what: Timed[Self], *, key: Hashable = None) -> Hashable:
         """Get a message once, at an instant. Gives the timer's key; a timer that has the same key ends."""
-        return self._life.timers.at(ts, what, key)
+        return self._living.timers.at(ts, what, key)
 
     def every(
         self, period_ms: int, what: Timed[Self], *, key: Hashable = None, offset_ms: int = 0
@@ -94,11 +94,11 @@ class Actor:
 
         Gives the timer's key; a timer that has the same key ends.
         """
-        return self._life.timers.every(period_ms, what, key, offset_ms)
+        return self._living.timers.every(period_ms, what, key, offset_ms)
 
     def cancel_timer(self, key: Hashable) -> None:
         """End a timer; if it has fired and its message still waits, that is not handled."""
-        self._life.timers.cancel(key)
+        self._living.timers.cancel(key)
 
     def child(self, work: Coroutine[Any, Any, T], then: Then[T, Self] | None = None) -> asyncio.Task[T]:
         """Run something that takes long beside this actor.
@@ -106,11 +106,21 @@ class Actor:
         `then` makes the message by which the actor learns what became of it. Without it a result is dropped, and a
         failure is the actor's own: it crashes. Children are cancelled when this life of the actor ends.
         """
-        return self._life.children.start(work, then)
+        return self._living.children.start(work, then)
+
+    @property
+    def _living(self) -> "Life":
+        try:
+            return self._life
+        except AttributeError:
+            name = type(self).__name__
+            raise RuntimeError(
+                f"{name} does not live yet: use this from `started` on, not in __init__"
+            ) from None
 
     def stop(self) -> None:
         """End in order, after the message in hand."""
-        self._life.end()
+        self._living.finish()
 
 
 def _marked(cls: type[Actor]) -> dict[type, Handler]:
@@ -130,6 +140,7 @@ async def open_own(actor: Actor, own: Timer | Child[Any]) -> None:
     """Handle what the actor's own timers and children have sent."""
     message = own.open()
     if message is not None:
+        actor._life.in_hand = (message, None, 0.0, 0.0)
         await actor.handlers.get(type(message), unknown)(actor, message)
 
 

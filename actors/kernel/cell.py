@@ -1,47 +1,30 @@
 """An actor over all its lives: it begins them, ends them in time, and asks the policy whether there is another.
 
-Nothing here waits. Each step is taken by what made it possible: a life's task that ended, a pause or a limit that
-ran out, somebody who said stop. So no actor can hold up another's start or end, however it behaves.
+Nothing here waits. Each step is taken by what made it possible: a life that ended, a limit or a pause that ran out,
+somebody who said stop. So no actor holds up another's start or end, however it behaves.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
 from actors.kernel.actor import Actor
 from actors.kernel.deadlines import Deadlines
 from actors.kernel.errors import ActorFailed, Stopped
-from actors.kernel.exits import Ending, Exit, NoRestart, Policy, in_one_line
+from actors.kernel.exits import Ending, Exit, in_one_line
 from actors.kernel.life import Life
 from actors.kernel.mailbox import Envelope, Mailbox
 from actors.kernel.message import Mail
 from actors.kernel.ref import Ref
+from actors.kernel.spec import Spec
 from actors.kernel.stats import NEXT, ActorStats, Change, Counts, State
 from actors.kernel.time import Handle, Time
 
 log = logging.getLogger(__name__)
-
-A = TypeVar("A", bound=Actor)
-
-
-class Spec(msgspec.Struct, Generic[A], frozen=True):
-    """How an actor is made and kept. `make` is called for each of its lives, and must give a new one each time.
-
-    It may take `start_s` to start, and `stop_s` for the message in hand and `stopping` when it is told to stop.
-    After that it is cancelled; what is not gone `hard_s` later is abandoned and counted: nothing can end it.
-    """
-
-    name: str
-    make: Callable[[], A]
-    capacity: int = 1000
-    policy: Policy = msgspec.field(default_factory=NoRestart)
-    start_s: float = 30.0
-    stop_s: float = 5.0
-    hard_s: float = 1.0
 
 
 class Surroundings(msgspec.Struct, frozen=True):
@@ -50,36 +33,41 @@ class Surroundings(msgspec.Struct, frozen=True):
     time: Time
     deadlines: Deadlines
     changed: Callable[[Change], None]
-    lost: Callable[[str, object], None]  # a message that nobody will take: to whom, and what
+    lost: Callable[[str, object], None]  # to whom a message was sent that nobody will take, and the message
+    left: set[asyncio.Task[Any]]  # what was left behind, and still runs
 
 
 class Cell:
     """One actor, from its first life to the end of its last."""
 
+    __slots__ = (
+        "_around", "_ended", "_following", "_limit", "_overdue", "_task",
+        "counts", "last_error", "life", "mailbox", "ref", "spec", "state", "time",
+    )  # fmt: skip
+
     def __init__(self, spec: Spec[Any], around: Surroundings) -> None:
-        self.spec, self.around = spec, around
+        self.spec, self._around, self.time = spec, around, around.time
         self.state: State | None = None
         self.mailbox = Mailbox(spec.name, spec.capacity)
         self.counts = Counts()
-        self.ref: Ref[Any] = Ref(spec.name, self.mailbox, around.time, around.deadlines, self.until_ended)
-        self.life: Life | None = None
-        self.last_error: str | None = None
         self._ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self.ref: Ref[Any] = Ref(spec.name, self.mailbox, around.time, around.deadlines, self._ended)
+        self.last_error: str | None = None
+        self.life: Life | None = None
         self._task: asyncio.Task[None] | None = None
-        self._timer: Handle | None = None
+        self._limit: Handle | None = None
         self._overdue: TimeoutError | None = None
-        self._next: Callable[[Exit], None] = self._ask_policy
-        """What follows when this life is over."""
+        self._following: Callable[[Exit], None] | None = None
+        """What was decided to follow this life; where nothing was, the policy is asked."""
 
     def begin(self) -> None:
         """Begin a life."""
-        self._overdue, self._next = None, self._ask_policy
+        self._overdue = self._following = None
         self.counts.starts += 1
         self._become(State.STARTING)
-        life = self.life = Life(self.ref, self.mailbox, self.counts, self.around.time)
-        self._limit(self.spec.start_s, f"did not start within {self.spec.start_s:g} s")
-        work = life.run(self.spec.make, partial(self._is_up, life))
-        self._task = asyncio.get_running_loop().create_task(work, name=self.spec.name)
+        self.life = Life(self)
+        self._limit_to(self.spec.start_s, "start")
+        self._task = asyncio.get_running_loop().create_task(self.life.run(), name=self.spec.name)
         self._task.add_done_callback(self._task_ended)
 
     def stop(self) -> None:
@@ -87,78 +75,69 @@ class Cell:
         self._leave(self._end)
 
     def restart(self) -> None:
-        """End this life as `stop` does, and begin another."""
-        if self._next != self._end:
+        """End this life as `stop` does, and begin another. Does nothing when it was told to stop before."""
+        if self._following != self._end:
             self._leave(self._begin_anew)
 
-    async def until_ended(self) -> Exit:
-        """Wait until there is no further life."""
-        return await asyncio.shield(self._ended)
+    # What a life tells
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether it has more to do than to wait for messages."""
-        at_rest = self.state is State.WAITING or (self.state is State.RUNNING and len(self.mailbox) == 0)
-        return not at_rest or (self.life is not None and self.life.in_hand is not None)
+    def make(self) -> Actor:
+        """Make the actor for the next life."""
+        actor: Actor = self.spec.make()
+        return actor
 
-    def stats(self) -> ActorStats:
-        """How it is at this moment."""
-        now_s, life, oldest_s = self.around.time.monotonic_s(), self.life, self.mailbox.oldest()
-        in_hand = life.in_hand if life else None
-        return ActorStats(
-            name=self.spec.name,
-            state=self.state or State.STARTING,
-            depth=len(self.mailbox),
-            capacity=self.spec.capacity,
-            oldest_s=None if oldest_s is None else now_s - oldest_s,
-            in_hand=type(in_hand[0]).__name__ if in_hand else None,
-            in_hand_s=now_s - life.since_s if life and in_hand else None,
-            children=len(life.children.running) if life else 0,
-            timers=len(life.timers.running) if life else 0,
-            refused=self.mailbox.refused,
-            dropped=self.mailbox.dropped,
-            counts=msgspec.structs.replace(self.counts),
-            last_error=self.last_error,
-        )
-
-    # How a life is limited
-
-    def _is_up(self, life: Life) -> None:
+    def is_up(self, life: Life) -> None:
+        """Hear that the actor has started."""
         if life is self.life and self.state is State.STARTING:
             self._unlimit()
+            self._overdue = None
             self._become(State.RUNNING)
+
+    def wants_to_end(self, life: Life) -> None:
+        """Hear that the actor asks to end in order."""
+        if life is self.life and self.state in (State.STARTING, State.RUNNING):
+            self._become(State.STOPPING)
+            self._limit_to(self.spec.stop_s, "stop")
+            life.end()
+
+    # How a life is ended
 
     def _leave(self, following: Callable[[Exit], None]) -> None:
         if self.state is State.WAITING:
             self._unlimit()
             following(Exit(Ending.ASKED))
-        elif self.state is not State.ENDED:
-            self._next = following
-        if self.life is not None and self.state in (State.STARTING, State.RUNNING):
-            self._become(State.STOPPING)
-            self._limit(self.spec.stop_s, f"did not stop within {self.spec.stop_s:g} s")
-            self.life.end()
+        elif self.life is not None:
+            self._following = following
+            self.wants_to_end(self.life)
 
-    def _limit(self, within_s: float, otherwise: str) -> None:
+    def _limit_to(self, within_s: float, to_what: str) -> None:
         self._unlimit()
-        self._timer = self.around.time.call_later(within_s, partial(self._cut, otherwise))
+        error = TimeoutError(f"{self.spec.name} did not {to_what} within {within_s:g} s")
+        self._limit = self.time.call_later(within_s, partial(self._cut, error))
 
     def _unlimit(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
 
-    def _cut(self, why: str) -> None:
+    def _cut(self, overdue: TimeoutError) -> None:
         """Cancel a life that takes too long, and leave it behind where that does not help either."""
         assert self._task is not None
-        self._overdue = TimeoutError(f"{self.spec.name} {why}")
+        self._overdue = overdue
         self._task.cancel()
-        self._timer = self.around.time.call_later(self.spec.hard_s, self._abandon)
+        self._limit = self.time.call_later(self.spec.hard_s, self._abandon)
 
     def _abandon(self) -> None:
-        self.counts.abandoned += 1
+        assert self._task is not None
         log.error("%s, nor when it was cancelled; it is left behind", self._overdue)
+        self._leave_behind([self._task])
         self._close_life(self._exit_with(self._overdue))
+
+    def _leave_behind(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+        self.counts.abandoned += len(tasks)
+        for task in tasks:
+            self._around.left.add(task)
+            task.add_done_callback(self._around.left.discard)
 
     # How a life is closed
 
@@ -174,12 +153,12 @@ class Cell:
         if self._overdue is not None:
             return self._overdue
         if task.cancelling():  # not by us: the event loop is being closed
-            self._next = self._end
+            self._following = self._end
             return None
-        return asyncio.CancelledError("something that a handler waited for was cancelled")
+        return asyncio.CancelledError("what a handler waited for was cancelled")
 
     def _exit_with(self, error: BaseException | None) -> Exit:
-        if self._next != self._ask_policy:
+        if self._following is not None:
             return Exit(Ending.ASKED, error)
         return Exit(Ending.FINISHED if error is None else Ending.CRASHED, error)
 
@@ -195,8 +174,8 @@ class Cell:
             self.last_error = in_one_line(exit.error)
             log.warning("%s failed: %s", self.spec.name, self.last_error, exc_info=exit.error)
         life.close(self._failure(life, exit))
-        if life.children.running:
-            self._timer = self.around.time.call_later(self.spec.hard_s, self._leave_children)
+        if life.children_running:
+            self._limit = self.time.call_later(self.spec.hard_s, self._leave_children)
         life.children.end(partial(self._life_gone, exit))
 
     def _failure(self, life: Life, exit: Exit) -> Exception:
@@ -210,27 +189,33 @@ class Cell:
 
     def _leave_children(self) -> None:
         assert self.life is not None
-        left = len(self.life.children.running)
-        self.counts.abandoned += left
+        children = self.life.children
         log.error(
-            "%d child tasks of %s did not end when cancelled; they are left behind", left, self.spec.name
+            "%d child tasks of %s did not end when cancelled; they are left behind",
+            len(children.running),
+            self.spec.name,
         )
-        self.life.children.leave()
+        self._leave_behind([child.task for child in children.running])
+        children.leave()
 
     def _life_gone(self, exit: Exit) -> None:
         self._unlimit()
         self.life = None
-        self._next(exit)
+        (self._following or self._ask_policy)(exit)
 
-    # What follows
+    # What follows a life
 
     def _ask_policy(self, exit: Exit) -> None:
-        delay_s = self.spec.policy.after(exit, self.around.time.monotonic_s())
+        try:
+            delay_s = self.spec.policy.after(exit, self.time.monotonic_s())
+        except Exception:
+            log.exception("the policy of %s failed; it is not started again", self.spec.name)
+            delay_s = None
         if delay_s is None:
             self._end(exit)
             return
         self._become(State.WAITING, exit, delay_s)
-        self._timer = self.around.time.call_later(delay_s, self.begin)
+        self._limit = self.time.call_later(delay_s, self.begin)
 
     def _begin_anew(self, exit: Exit) -> None:
         self.begin()
@@ -244,7 +229,7 @@ class Cell:
         message, answer, _, _ = envelope
         if answer is None:
             if isinstance(message, Mail):
-                self.around.lost(self.spec.name, message)
+                self._around.lost(self.spec.name, message)
         elif not answer.done():
             answer.set_exception(Stopped(f"{self.spec.name} has ended and takes nothing any more"))
 
@@ -252,4 +237,33 @@ class Cell:
         if self.state is not None and state not in NEXT[self.state]:
             raise RuntimeError(f"{self.spec.name} is {self.state} and can't become {state}")
         self.state = state
-        self.around.changed(Change(self.spec.name, state, exit, delay_s))
+        self._around.changed(Change(self.spec.name, state, exit, delay_s))
+
+    # How it looks from outside
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has more to do than to wait for messages, timers and children."""
+        if self.state is State.RUNNING:
+            return len(self.mailbox) > 0 or (self.life is not None and self.life.in_hand is not None)
+        return self.state is not State.WAITING
+
+    def stats(self) -> ActorStats:
+        """How it is at this moment."""
+        now_s, life, oldest_s = self.time.monotonic_s(), self.life, self.mailbox.oldest()
+        in_hand = life.in_hand if life else None
+        return ActorStats(
+            name=self.spec.name,
+            state=self.state or State.STARTING,
+            depth=len(self.mailbox),
+            capacity=self.spec.capacity,
+            oldest_s=None if oldest_s is None else now_s - oldest_s,
+            in_hand=type(in_hand[0]).__name__ if in_hand else None,
+            in_hand_s=now_s - life.since_s if life and in_hand else None,
+            children=life.children_running if life else 0,
+            timers=life.timers_running if life else 0,
+            refused=self.mailbox.refused,
+            dropped=self.mailbox.dropped,
+            counts=msgspec.structs.replace(self.counts),
+            last_error=self.last_error,
+        )

@@ -5,13 +5,17 @@ actor: when that ends they are cancelled, and what they have sent and was not ta
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from actors.kernel.errors import Stopped
+from actors.kernel.exits import in_one_line
 from actors.kernel.message import Lane, Mail
+
+log = logging.getLogger(__name__)
 
 AnyMail = Mail[Any, Any]
 A = TypeVar("A")
@@ -72,6 +76,8 @@ class Child(Generic[T]):
 class Children:
     """The child tasks of one life. `post` puts one that has ended into the actor's mailbox."""
 
+    __slots__ = ("_gone", "_name", "_post", "is_over", "running")
+
     def __init__(self, name: str, post: Callable[[Child[Any]], None]) -> None:
         self._name, self._post = name, post
         self.running: set[Child[Any]] = set()
@@ -92,11 +98,12 @@ class Children:
     def ended(self, child: Child[Any]) -> None:
         """Take note of an end."""
         self.running.discard(child)
+        error = None if child.task.cancelled() else child.task.exception()
         if not self.is_over:
             self._post(child)
             return
-        if not child.task.cancelled():
-            child.task.exception()  # looked at: nobody else will be told
+        if error is not None:
+            log.warning("a child of %s failed as it was cancelled: %s", self._name, in_one_line(error))
         if not self.running:
             self.leave()
 

@@ -42,6 +42,9 @@ class NoRestart:
         return None
 
 
+NO_RESTART = NoRestart()
+
+
 def in_one_line(error: BaseException, longest: int = 300) -> str:
     """An error for tables and log lines: its type and its first line."""
     said = str(error).strip().partition("\n")[0]

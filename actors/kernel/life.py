@@ -1,8 +1,7 @@
 """One life of an actor: from its start, over one message after the other, to its end in order or its crash."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from actors.kernel.actor import Actor, unknown
 from actors.kernel.children import Child, Children
@@ -16,37 +15,94 @@ IN_A_ROW = 100
 """After so many messages without a pause others get their turn."""
 
 
+class Keeper(Protocol):
+    """Whoever keeps the actor over all its lives: what a life uses of it, and tells it."""
+
+    ref: Ref[Any]
+    mailbox: Mailbox
+    counts: Counts
+    time: Time
+
+    def make(self) -> Actor:
+        """Make the actor for this life."""
+
+    def is_up(self, life: "Life") -> None:
+        """Hear that the actor has started."""
+
+    def wants_to_end(self, life: "Life") -> None:
+        """Hear that the actor asks to end in order; `end` makes it so."""
+
+
 class Life:
     """What belongs to one life: the message in hand, the timers and the child tasks."""
 
-    def __init__(self, ref: Ref[Any], mailbox: Mailbox, counts: Counts, time: Time) -> None:
-        self.ref, self.time = ref, time
-        self._mailbox, self._counts = mailbox, counts
-        self.timers = Timers(time, self._post, counts)
-        self.children = Children(ref.name, self._post)
+    __slots__ = ("_children", "_keeper", "_timers", "in_hand", "is_ending", "since_s")
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._timers: Timers | None = None  # these two are made when they are first needed:
+        self._children: Children | None = None  # most actors have no use for one of them
         self.in_hand: Envelope | None = None
         self.since_s = 0.0
         self.is_ending = False
 
-    async def run(self, make: Callable[[], Actor], is_up: Callable[[], None]) -> None:
-        """Make the actor, start it, handle messages until it is told to end, and end in order.
+    @property
+    def ref(self) -> Ref[Any]:
+        """The actor's, over all its lives."""
+        return self._keeper.ref
+
+    @property
+    def time(self) -> Time:
+        """The time that the actor lives by."""
+        return self._keeper.time
+
+    @property
+    def timers(self) -> Timers:
+        """The timers of this life."""
+        if self._timers is None:
+            self._timers = Timers(self._keeper.time, self._post, self._keeper.counts)
+        return self._timers
+
+    @property
+    def children(self) -> Children:
+        """The child tasks of this life."""
+        if self._children is None:
+            self._children = Children(self._keeper.ref.name, self._post)
+        return self._children
+
+    @property
+    def timers_running(self) -> int:
+        """How many timers there are."""
+        return len(self._timers.running) if self._timers else 0
+
+    @property
+    def children_running(self) -> int:
+        """How many child tasks there are."""
+        return len(self._children.running) if self._children else 0
+
+    async def run(self) -> None:
+        """Start the actor, let it handle messages until it is told to end, and end it in order.
 
         What is raised is a crash; `in_hand` is then the message over which it happened.
         """
-        actor = make()
+        actor = self._keeper.make()
         actor._life = self
         await actor.started()
-        is_up()
+        self._keeper.is_up(self)
         await self._handle_messages(actor)
         await actor.stopping()
+
+    def finish(self) -> None:
+        """Ask to end in order."""
+        self._keeper.wants_to_end(self)
 
     def end(self) -> None:
         """End in order, after the message in hand."""
         self.is_ending = True
-        self._mailbox.wake()
+        self._keeper.mailbox.wake()
 
     def close(self, failure: Exception) -> None:
-        """See to what a life that is over leaves behind, but for its children: `failure` answers what is in hand."""
+        """See to what a life that is over leaves, but for its children: `failure` answers what is in hand."""
         self.is_ending = True
         self.timers.close()
         answer = self.in_hand[1] if self.in_hand else None
@@ -55,13 +111,13 @@ class Life:
         self.in_hand = None
 
     async def _handle_messages(self, actor: Actor) -> None:
-        take, now_s, counts = self._mailbox.take, self.time.monotonic_s, self._counts
+        mailbox, counts, now_s = self._keeper.mailbox, self._keeper.counts, self._keeper.time.monotonic_s
         handlers, in_a_row = actor.handlers, 0
         while not self.is_ending:
-            envelope = take()
+            envelope = mailbox.take()
             if envelope is None:
                 in_a_row = 0
-                await self._mailbox.arrival()
+                await mailbox.arrival()
                 continue
             message, answer, until_s, _ = envelope
             if answer is not None and (answer.done() or until_s <= now_s()):
@@ -71,18 +127,16 @@ class Life:
             result = await handlers.get(type(message), unknown)(actor, message)
             self.in_hand = None
             counts.handled += 1
-            if answer is not None:
-                self._answer(answer, result)
+            if answer is None:
+                pass
+            elif answer.done():
+                counts.late += 1
+            else:
+                answer.set_result(result)
             in_a_row += 1
             if in_a_row == IN_A_ROW:
                 in_a_row = 0
                 await asyncio.sleep(0)
 
-    def _answer(self, answer: asyncio.Future[Any], result: object) -> None:
-        if answer.done():
-            self._counts.late += 1
-        else:
-            answer.set_result(result)
-
     def _post(self, own: Timer | Child[Any]) -> None:
-        self._mailbox.put_own((own, None, 0.0, self.time.monotonic_s()))
+        self._keeper.mailbox.put_own((own, None, 0.0, self._keeper.time.monotonic_s()))

@@ -29,12 +29,14 @@ class Mailbox:
     __slots__ = ("_arrival", "_gone", "_waiting", "capacity", "dropped", "name", "refused", "system", "user")
 
     def __init__(self, name: str, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"the mailbox of {name} must have room for 1 message at least; found {capacity}")
         self.name, self.capacity = name, capacity
         self.user: deque[Envelope] = deque()
         self.system: deque[Envelope] = deque()
         self.refused = 0
         self.dropped = 0
-        self._waiting: deque[Room] = deque()
+        self._waiting: list[Room] = []
         self._arrival: asyncio.Future[None] | None = None
         self._gone: Callable[[Envelope], None] | None = None
 
@@ -81,15 +83,13 @@ class Mailbox:
     async def arrival(self) -> None:
         """Wait until there is something to take, or `wake` is called."""
         self._arrival = asyncio.get_running_loop().create_future()
-        try:
-            await self._arrival
-        finally:
-            self._arrival = None
+        await self._arrival
 
     def wake(self) -> None:
         """Let whoever waits in `arrival` look again."""
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
+        arrival, self._arrival = self._arrival, None
+        if arrival is not None and not arrival.done():
+            arrival.set_result(None)
 
     def oldest(self) -> float | None:
         """When the message that has waited longest came; None when there is none."""
@@ -105,14 +105,14 @@ class Mailbox:
         for lane in (self.system, self.user):
             while lane:
                 yield lane.popleft()
-        while self._waiting:
-            envelope, is_in = self._waiting.popleft()
+        waiting, self._waiting = self._waiting, []
+        for envelope, is_in in waiting:
             if _is_wanted(envelope, is_in):
                 yield envelope
 
     def _let_in(self) -> None:
         """Move what waits for room into the room that there is now, so that nobody can push in."""
-        still: deque[Room] = deque()
+        still: list[Room] = []
         for envelope, is_in in self._waiting:
             lane = self.system if envelope[0].lane is Lane.SYSTEM else self.user
             if len(lane) >= self.capacity:

@@ -1,7 +1,6 @@
 """Where messages to an actor are sent. A Ref outlives the actor behind it: after a restart it is the same."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from actors.kernel.deadlines import Deadlines
@@ -17,7 +16,7 @@ R = TypeVar("R")
 class Ref(Generic[A]):
     """An actor of the type `A`, as others know it. Messages of one sender and one lane are taken in their order."""
 
-    __slots__ = ("_deadlines", "_mailbox", "_now_s", "_until_ended", "name")
+    __slots__ = ("_deadlines", "_ended", "_mailbox", "_now_s", "name")
 
     def __init__(
         self,
@@ -25,10 +24,10 @@ class Ref(Generic[A]):
         mailbox: Mailbox,
         time: Time,
         deadlines: Deadlines,
-        until_ended: Callable[[], Awaitable[Exit]],
+        ended: asyncio.Future[Exit],
     ) -> None:
         self.name = name
-        self._mailbox, self._deadlines, self._until_ended = mailbox, deadlines, until_ended
+        self._mailbox, self._deadlines, self._ended = mailbox, deadlines, ended
         self._now_s = time.monotonic_s
 
     def tell(self, message: Mail[A, Any]) -> None:
@@ -57,7 +56,7 @@ class Ref(Generic[A]):
 
     async def ended(self) -> Exit:
         """Wait until the actor has ended for good, and say how."""
-        return await self._until_ended()
+        return await asyncio.shield(self._ended)
 
     def __repr__(self) -> str:
         return f"<Ref {self.name}>"

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from actors.kernel.actor import Actor
-from actors.kernel.cell import Cell, Spec, Surroundings
+from actors.kernel.cell import Cell, Surroundings
 from actors.kernel.dead_letters import DeadLetters
 from actors.kernel.deadlines import Deadlines
+from actors.kernel.errors import Stopped
 from actors.kernel.exits import Exit
 from actors.kernel.ref import Ref
+from actors.kernel.spec import Spec
 from actors.kernel.stats import ActorStats, Change, State
 from actors.kernel.time import Time
 
@@ -27,10 +29,18 @@ class System:
         self.dead_letters = DeadLetters(time.now_ms, time.monotonic_s)
         self._on_change = on_change
         self._cells: dict[str, Cell] = {}
-        self._around = Surroundings(time, Deadlines(time), self._changed, self.dead_letters.add)
+        self._closed = False
+        self.left: set[asyncio.Task[Any]] = set()
+        """Tasks that did not end when they were cancelled, and still run."""
+        self._around = Surroundings(time, Deadlines(time), self._changed, self.dead_letters.add, self.left)
 
     def spawn(self, spec: Spec[A]) -> Ref[A]:
-        """Start an actor. It takes messages from now on. Raises ValueError when its name is taken."""
+        """Start an actor. It takes messages from now on.
+
+        Raises ValueError when its name is taken, and Stopped after `stop_all`.
+        """
+        if self._closed:
+            raise Stopped(f"{spec.name} is not started: all actors are being stopped")
         if spec.name in self._cells:
             raise ValueError(
                 f"there is an actor called {spec.name} already; stop it first, or use another name"
@@ -51,7 +61,8 @@ class System:
         return await ref.ended()
 
     async def stop_all(self) -> None:
-        """End all actors, one after the other, the latest first."""
+        """End all actors, one after the other, the latest first. No others can be started any more."""
+        self._closed = True
         for cell in reversed(tuple(self._cells.values())):
             await self.stop(cell.ref)
 

@@ -22,6 +22,8 @@ Timed: TypeAlias = Mail[A, Any] | Callable[[int], Mail[A, Any]]
 class Timers:
     """The timers of one life, by their keys. `post` puts one that has fired into the actor's mailbox."""
 
+    __slots__ = ("counts", "is_over", "post", "running", "time")
+
     def __init__(self, time: Time, post: Callable[["Timer"], None], counts: Counts) -> None:
         self.time, self.post, self.counts = time, post, counts
         self.running: dict[Hashable, Timer] = {}
