@@ -1,5 +1,6 @@
 """Values of options that have a form of their own, read where wrong usage is told: exit code 2."""
 
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
@@ -26,6 +27,14 @@ def instant(text: str) -> int:
 def interval_name(text: str) -> str:
     """Read a bar interval, and give its name."""
     return format_interval(interval_ms(text))
+
+
+def money(text: str) -> Decimal:
+    """Read an amount of USD."""
+    try:
+        return Decimal(str(text).replace("_", ""))
+    except InvalidOperation:
+        raise typer.BadParameter(f"{text!r} is not an amount; write it like 10000") from None
 
 
 Interval = Annotated[
