@@ -127,7 +127,7 @@ def common_decimals(symbol: str, columns: tuple[Floats, ...]) -> int:
     if not sum(len(column) for column in columns):
         return 0
     for decimals in range(13):
-        if all(_is_exact(column, decimals) for column in columns):
+        if all(is_exact(column, decimals) for column in columns):
             return decimals
     raise ValueError(
         f"{symbol} has prices with more than 12 decimals or 15 digits; they can't be kept exactly"
@@ -139,7 +139,8 @@ def to_ticks(values: Floats, decimals: int) -> Ticks:
     return np.rint(values * 10.0**decimals).astype(np.int64)
 
 
-def _is_exact(values: Floats, decimals: int) -> bool:
+def is_exact(values: Floats, decimals: int) -> bool:
+    """Whether all values are whole ticks of 10^−decimals, and none needs more than 15 digits for it."""
     scaled = np.rint(values * 10.0**decimals)
     if len(scaled) and float(np.abs(scaled).max()) >= _LARGEST_EXACT:
         return False

@@ -1,6 +1,7 @@
 """One symbol's bars while they are being made: a `market.history.Series` that grows, and forgets."""
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from db.market import BAR
 from db.tape import Rows
-from domain.bars import Bar, Bars, common_decimals
+from domain.bars import Bar, Bars, common_decimals, is_exact
 from domain.time import format_interval, iso
 from market.history import ALL, BarsView, Series
 
@@ -60,21 +61,26 @@ class GrowingSeries(Series):
     def add(self, bar: Bar, available_at: int) -> bool:
         """Add a bar, or another version of one, known from `available_at`; False when it says nothing new.
 
-        Raises ValueError, and changes nothing, for a bar that is not on the grid or has a price that can't be kept.
+        Raises ValueError, and changes nothing, for a bar that is not on the grid or has a value that can't be kept.
         """
-        if bar.ts % self.interval_ms:
-            raise ValueError(
-                f"a bar of {self.symbol} opened at {iso(bar.ts)}, which is not on the grid of "
-                f"{format_interval(self.interval_ms)}"
-            )
-        row = np.array([_row(bar, max(available_at, bar.ts + self.interval_ms))], BAR)
+        row = self._row(bar, max(available_at, bar.ts + self.interval_ms))
         if self._is_next(row):
             self._fit(row)
             self._append(row)
-            if len(self._rows) >= self._forget_at:
-                self._forget()
-            return True
-        return self._insert(row)
+        elif not self._insert(row):
+            return False
+        if len(self._rows) >= self._forget_at:
+            self._forget()
+        return True
+
+    def _row(self, bar: Bar, available_at: int) -> Rows:
+        values = [float(getattr(bar, name)) for name in _VALUES]
+        if bar.ts % self.interval_ms or not all(map(isfinite, values)):
+            raise ValueError(
+                f"{bar} is no bar of {self.symbol}: it must open on the grid of {format_interval(self.interval_ms)}, "
+                "and its values be numbers"
+            )
+        return np.array([(bar.ts, available_at, *values)], BAR)
 
     def _is_next(self, row: Rows) -> bool:
         """Whether a bar is on time and newer than all others, as a rule."""
@@ -129,15 +135,8 @@ class GrowingSeries(Series):
             self.revisions += 1
         elif row["available_at"][0] > row["ts"][0] + self.interval_ms:
             self.late += 1
-        if end or not self._has_forgotten:
-            self._take(np.concatenate([self._rows[:end], row, self._rows[end:]]))
-            if len(self._rows) >= self._forget_at:
-                self._forget()
+        self._take(np.concatenate([self._rows[:end], row, self._rows[end:]]))
         return True
-
-    @property
-    def _has_forgotten(self) -> bool:
-        return self.reaches_back_to > -ALL
 
     def _take(self, rows: Rows) -> None:
         super()._take(rows)
@@ -159,10 +158,6 @@ class GrowingSeries(Series):
         self._forget_at = max(len(self._rows), self.most + SPARE_BARS) + SPARE_BARS
 
 
-def _row(bar: Bar, available_at: int) -> tuple[float, ...]:
-    return (bar.ts, available_at, *(float(getattr(bar, name)) for name in _VALUES))
-
-
 def _decimals_of(symbol: str, rows: Rows) -> int:
     """How many decimals hold all prices of some rows. Raises ValueError when none does."""
     return common_decimals(symbol, tuple(np.ascontiguousarray(rows[name]) for name in _PRICES))
@@ -170,8 +165,7 @@ def _decimals_of(symbol: str, rows: Rows) -> int:
 
 def _is_exact(row: Rows, decimals: int) -> bool:
     """Whether the prices of one row are whole ticks of 10^−decimals."""
-    scale = 10.0**decimals
-    return all(round(float(row[name][0]) * scale) / scale == row[name][0] for name in _PRICES)
+    return is_exact(np.concatenate([row[name] for name in _PRICES]), decimals)
 
 
 def _with_room(bars: Bars) -> Bars:

@@ -49,13 +49,10 @@ def values(bars: list[Bar]) -> dict[int, Decimal]:
 
 
 PRICES = st.sampled_from([1.0, 2.5, 3.25, 60_000.1, 0.0001])
-VERSIONS = st.lists(
-    st.tuples(
-        st.integers(0, 12), st.sampled_from([0, 0, 0, 1, 5_000, HOUR_MS - 1, HOUR_MS, 3 * HOUR_MS]), PRICES
-    ),
-    max_size=30,
-    unique_by=lambda version: version[:2],
+VERSION = st.tuples(
+    st.integers(0, 12), st.sampled_from([0, 0, 0, 1, 5_000, HOUR_MS - 1, HOUR_MS, 3 * HOUR_MS]), PRICES
 )
+VERSIONS = st.lists(VERSION, max_size=30, unique_by=lambda version: version[:2])
 INSTANTS = st.lists(st.integers(T0 - HOUR_MS, T0 + 20 * HOUR_MS), min_size=1, max_size=20)
 ON_THE_HOUR = st.lists(st.integers(-1, 20).map(lambda hour: T0 + hour * HOUR_MS), min_size=1, max_size=20)
 
