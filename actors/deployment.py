@@ -1,0 +1,532 @@
+"""One deployment as an actor: it drives its market or listens to it, ticks on schedule, and obeys its person.
+
+A tick runs as a child task and comes back as a message, so that the actor always answers: a kill never waits for a
+model. What it is told to do it does once, whatever happens: a command is acknowledged first, every effect can be done
+again without doing more, and what it is part of (a latch, an intent, a status) is kept before its command is finished.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Protocol
+from uuid import UUID
+
+import msgspec
+
+from actors.engine import EngineActor
+from actors.kernel import (
+    Actor,
+    ActorFailed,
+    AskTimeout,
+    Done,
+    Failed,
+    Lane,
+    Message,
+    Ref,
+    Request,
+    WhenFull,
+    handles,
+)
+from actors.messages import Adopt, ByHand, CancelRaising, Flatten, Happened, ResetHalt, Standing, Where
+from actors.office import Office
+from actors.plan import Plan
+from actors.port import ASK_S
+from actors.settling import steps_to_follow
+from actors.ticker import Ticked, Ticker
+from db import commands as store
+from db.agent_state import StateRow
+from db.commands import CommandRow
+from db.deployments import move_deployment, set_version
+from db.errors import Refused
+from domain.actions import CancelOrder, ClosePosition
+from domain.deployments import CommandKind, CommandState, IllegalMove, Status, Step, after
+from domain.journal import HaltCause, HaltPhase
+from domain.notices import CommandEnded, Started
+from domain.notices import Stopped as StoppedNotice
+from domain.snapshots import TickOutcome
+from domain.time import SECOND_MS
+
+FINISH_TICK_MS = 15 * SECOND_MS
+"""How long a tick in hand may take to end by itself when its deployment is stopped."""
+
+
+_TICKING = frozenset({Status.RUNNING, Status.FLATTENING, Status.HALTED})
+
+
+class Drive(Protocol):
+    """What lets a deployment's market go by, and its ticks come due."""
+
+    async def run(self) -> Standing | None:
+        """Go on until the market ends, and give where the account stands then."""
+
+
+class Hooks(msgspec.Struct, frozen=True):
+    """What a drive calls: to take the tick of an instant, and to say where the account stands."""
+
+    tick: Callable[[int, Standing], Awaitable[None]]
+    heard: Callable[[Standing], None]
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """All that a deployment is carried out with. `drive` makes what drives it."""
+
+    plan: Plan
+    ticker: Ticker
+    drive: Callable[[Hooks], Drive]
+
+
+class Ordered(Message["DeploymentActor"], frozen=True):
+    """A command that waits for its turn."""
+
+    command_id: UUID
+
+
+class Urgent(Message["DeploymentActor"], frozen=True):
+    """A command that does not: kill and flatten."""
+
+    lane: ClassVar[Lane] = Lane.SYSTEM
+
+    command_id: UUID
+
+
+class Told(Message["DeploymentActor"], frozen=True):
+    """What the engine tells: fills, and steps of a halt."""
+
+    lane: ClassVar[Lane] = Lane.SYSTEM
+
+    happened: Happened
+
+
+class Stood(Message["DeploymentActor"], frozen=True):
+    """Where the account stands. The newest is what matters."""
+
+    when_full: ClassVar[WhenFull] = WhenFull.KEEP_NEWEST
+
+    standing: Standing
+
+
+class MayTick(Request["DeploymentActor", bool], frozen=True):
+    """Whether this is a time to tick, as the account stands."""
+
+    standing: Standing
+
+
+class Took(Message["DeploymentActor"], frozen=True):
+    """A tick was taken; None: it was abandoned."""
+
+    ticked: Ticked | None
+
+
+class Abandon(Message["DeploymentActor"], frozen=True):
+    """The tick in hand has had its time."""
+
+
+class DriveEnded(Message["DeploymentActor"], frozen=True):
+    """The market came to its end, or can't go on."""
+
+    outcome: Done[Standing | None] | Failed
+
+
+class DeploymentFailed(Exception):
+    """What a deployment can't go on after, in one line."""
+
+
+class DeploymentActor(Actor):
+    """One deployment. `stage_it` makes it ready to run, and is called again for another version."""
+
+    def __init__(
+        self, stage_it: Callable[[], Awaitable[Stage]], engine: Ref[EngineActor], office: Office
+    ) -> None:
+        self._stage_it = stage_it
+        self._engine = engine
+        self._office = office
+        self._counts: Counter[str] = Counter()
+        self._in_hand: asyncio.Future[Ticked] | None = None
+        self._driving: asyncio.Task[Standing | None] | None = None
+        self._until_flat: dict[UUID, CommandRow] = {}
+        self._leaving: dict[UUID, CommandRow] = {}
+        self._upgrades: list[CommandRow] = []
+        self._begun: set[UUID] = set()
+        self._last_tick: int | None = None
+        self._problem: str | None = None
+        self._standing: Standing | None = None
+        self._is_killed = False
+
+    async def started(self) -> None:
+        """Get ready, see where the account stands, and go on from there."""
+        self._stage = await self._stage_it()
+        self._status = self._plan.row.status
+        standing = await self._where()
+        if self._status is Status.PROVISIONING:
+            await self._move(Step.STARTED)
+            await self._tell_started()
+        await self._follow(standing)
+        self._drive()
+
+    async def stopping(self) -> None:
+        """Leave everything as it is: the next process goes on from here."""
+        self._abandon()
+
+    @property
+    def _plan(self) -> Plan:
+        return self._stage.plan
+
+    # Ticks.
+
+    def _drive(self) -> None:
+        """Have the market go by."""
+        drive = self._stage.drive(Hooks(self._tick, lambda standing: self.me.tell(Stood(standing))))
+        self._driving = self.child(drive.run(), then=DriveEnded)
+
+    async def _tick(self, ts: int, standing: Standing) -> None:
+        """Take a tick, unless this is no time for one. Called by the drive, which waits for it."""
+        if not await self.me.ask(MayTick(standing), timeout_s=ASK_S):
+            self._counts["skipped"] += 1
+            return
+        task = self._in_hand = asyncio.ensure_future(self._stage.ticker.tick(ts))
+        try:
+            await asyncio.wait({task})
+        finally:
+            self._in_hand = None
+            task.cancel()
+        self.me.tell(Took(None if task.cancelled() else task.result()))
+
+    @handles(MayTick)
+    async def may_tick(self, message: MayTick) -> bool:
+        """A person's pause, flatten, stop or kill holds ticks up. In a halt the engine refuses what raises."""
+        standing = message.standing
+        await self._follow(standing)
+        by_hand = standing.phase is HaltPhase.FLATTENING and standing.cause is HaltCause.BY_HAND
+        is_held_up = by_hand or self._is_killed or self._leaving or self._until_flat
+        return self._status in _TICKING and not is_held_up
+
+    def _abandon(self) -> None:
+        """End the tick in hand at once. What it has done already stays done."""
+        if self._in_hand is not None:
+            self._in_hand.cancel()
+
+    @handles(Abandon)
+    async def abandon(self, message: Abandon) -> None:
+        self._abandon()
+
+    @handles(Took)
+    async def took(self, message: Took) -> None:
+        """Write down how a tick ended; then is the time for what waited for its end."""
+        ticked = message.ticked
+        if ticked is None:
+            self._counts["abandoned"] += 1
+        else:
+            self._counts[ticked.outcome.name.lower()] += 1
+            self._last_tick = ticked.ts
+            self._problem = ticked.problem or None
+            if ticked.outcome in (TickOutcome.FAILED, TickOutcome.INTERRUPTED):
+                self._log(
+                    "warning", f"tick {ticked.outcome.name.lower()}", tick=ticked.ts, why=ticked.problem
+                )
+            await self._tell_budget(ticked)
+        self._show()
+        if self._leaving:
+            await self._leave()
+        while self._upgrades:
+            await self._upgrade_now(self._upgrades.pop(0))
+
+    @handles(DriveEnded)
+    async def driven(self, message: DriveEnded) -> None:
+        """The market is over: so is the deployment. Where it broke off, this actor does, and is started again."""
+        match message.outcome:
+            case Failed(asyncio.CancelledError()):
+                return
+            case Failed(error):
+                raise DeploymentFailed(f"its market can't go on: {error}") from error
+            case Done(standing):
+                held = standing is not None and not standing.is_flat
+                reason = "the replay is over" + ("; its positions were not closed" if held else "")
+                if standing is not None:
+                    await self._follow(standing)
+                await self._end(reason)
+
+    # Where the account stands.
+
+    @handles(Stood)
+    async def stood(self, message: Stood) -> None:
+        self._standing = message.standing
+        await self._follow(message.standing)
+        self._show()
+
+    @handles(Told)
+    async def told(self, message: Told) -> None:
+        happened = message.happened
+        self._standing = happened.standing
+        await self._follow(happened.standing)
+        self._show()
+
+    async def _follow(self, standing: Standing) -> None:
+        """Have the status agree with the account, and finish what waited for it to be flat."""
+        self._standing = standing
+        for step in steps_to_follow(self._status, standing.phase):
+            await self._move(step)
+        if standing.phase is HaltPhase.FLATTENING:
+            return
+        waiting, self._until_flat = list(self._until_flat.values()), {}
+        for command in waiting:
+            if command.kind is CommandKind.FLATTEN:
+                await self._finish(command, {"status": self._status, "equity": str(standing.equity)})
+            else:
+                self._leaving[command.id] = command
+        if waiting and self._leaving:
+            await self._end("killed" if self._is_killed else "stopped")
+
+    async def _where(self) -> Standing:
+        return await self._engine.ask(Where(), timeout_s=ASK_S)
+
+    # Commands.
+
+    @handles(Ordered)
+    async def ordered(self, message: Ordered) -> None:
+        await self._obey(message.command_id)
+
+    @handles(Urgent)
+    async def urgent(self, message: Urgent) -> None:
+        await self._obey(message.command_id)
+
+    async def _obey(self, command_id: UUID) -> None:
+        """Carry a command out, once. What can't be done says why; what could not be asked is tried again later."""
+        command = None if command_id in self._begun else await self._take_command(command_id)
+        if command is None:
+            return
+        self._begun.add(command.id)
+        self._log("info", f"told to {command.kind}", command=str(command.id))
+        try:
+            result = await _CARRY_OUT[command.kind](self, command)
+        except (IllegalMove, Refused, _Cannot) as error:
+            await self._refuse(command, str(error))
+        except (ActorFailed, AskTimeout):
+            self._begun.discard(command.id)
+        else:
+            if result is not None:
+                await self._finish(command, result)
+        self._show()
+
+    async def _take_command(self, command_id: UUID) -> CommandRow | None:
+        """Acknowledge a command; None where it is over, or its deadline has passed."""
+        async with self._office.database.as_worker() as connection:
+            command = await store.load_command(connection, command_id)
+            if command is None or command.is_over:
+                return None
+            if command.state is CommandState.QUEUED and not await store.acknowledge(connection, command_id):
+                return None
+        return command
+
+    async def _pause(self, command: CommandRow) -> dict[str, Any]:
+        if self._status is not Status.PAUSED:
+            await self._move(Step.PAUSED)
+        return {"status": self._status}
+
+    async def _resume(self, command: CommandRow) -> dict[str, Any]:
+        if self._status is not Status.RUNNING:
+            await self._move(Step.RESUMED)
+        return {"status": self._status}
+
+    async def _flatten(self, command: CommandRow) -> None:
+        if self._status in (Status.STOPPING, Status.STOPPED, Status.FAILED):
+            raise _Cannot(f"it is {self._status}; a flatten is for one that runs")
+        await self._get_flat(command)
+
+    async def _get_flat(self, command: CommandRow) -> None:
+        """Latch at the engine first; the status follows it."""
+        self._until_flat[command.id] = command
+        standing = await self._engine.ask(Flatten(), timeout_s=ASK_S)
+        if standing.phase is HaltPhase.ACTIVE and self._status is Status.RUNNING:
+            await self._move(Step.FLATTEN)  # it was flat at once, or is again
+        await self._follow(standing)
+
+    async def _stop(self, command: CommandRow) -> None:
+        """Finish or abandon the tick in hand; then leave."""
+        if self._status is not Status.STOPPING:
+            await self._move(Step.STOP)
+        self._leaving[command.id] = command
+        if self._in_hand is None:
+            await self._leave()
+        else:
+            self.after(FINISH_TICK_MS, Abandon(), key="abandon")
+
+    async def _leave(self) -> None:
+        """Cancel what raises; flatten where the Skill says so; end."""
+        (command, *_) = self._leaving.values()
+        if self._is_killed:
+            return
+        await self._engine.ask(CancelRaising(_decision_of(command)), timeout_s=ASK_S)
+        if self._plan.skill.on_stop == "flatten":
+            self._until_flat.update(self._leaving)
+            self._leaving = {}
+            await self._follow(await self._engine.ask(Flatten(), timeout_s=ASK_S))
+        else:
+            await self._end("stopped")
+
+    async def _kill(self, command: CommandRow) -> None:
+        """Now: abandon the model's call, flatten, end."""
+        self._is_killed = True
+        self._abandon()
+        await self._get_flat(command)
+
+    async def _close(self, command: CommandRow) -> dict[str, Any]:
+        return await self._by_hand(command, ClosePosition(str(command.args["symbol"]), "by hand"))
+
+    async def _cancel(self, command: CommandRow) -> dict[str, Any]:
+        return await self._by_hand(command, CancelOrder(int(command.args["order"]), "by hand"))
+
+    async def _by_hand(self, command: CommandRow, action: ClosePosition | CancelOrder) -> dict[str, Any]:
+        verdict = await self._engine.ask(ByHand(action, _decision_of(command)), timeout_s=ASK_S)
+        if not verdict.approved:
+            raise _Cannot("; ".join(map(str, verdict.refusals)))
+        return {"orders": list(verdict.orders), "note": verdict.note}
+
+    async def _reset_halt(self, command: CommandRow) -> dict[str, Any]:
+        problem = await self._engine.ask(ResetHalt(), timeout_s=ASK_S)
+        if problem:
+            raise _Cannot(problem)
+        await self._follow(await self._where())
+        return {"status": self._status}
+
+    async def _acknowledge(self, command: CommandRow) -> dict[str, Any]:
+        raise _Cannot("nothing foreign is held: a paper account has only what its deployment ordered")
+
+    async def _upgrade(self, command: CommandRow) -> None:
+        """At the next boundary between two ticks."""
+        if self._in_hand is None:
+            await self._upgrade_now(command)
+        else:
+            self._upgrades.append(command)
+
+    async def _upgrade_now(self, command: CommandRow) -> None:
+        before = self._plan
+        async with self._office.database.as_worker() as connection:
+            await set_version(connection, before.row.id, UUID(str(command.args["version_id"])))
+        if self._driving is not None:
+            self._driving.cancel()
+        self._stage = await self._stage_it()
+        plan = self._plan
+        await self._engine.ask(Adopt(plan.skill.market.symbols, plan.caps), timeout_s=ASK_S)
+        self._drive()
+        await self._finish(command, {"from": before.row.skill_number, "to": plan.row.skill_number})
+
+    # Ends.
+
+    async def _end(self, reason: str) -> None:
+        """It is over. What it holds its engine goes on watching."""
+        if self._status is not Status.STOPPING:
+            await self._move(Step.STOP)
+        if self._driving is not None:
+            self._driving.cancel()
+        await self._move(Step.STOPPED, reason)
+        holding = tuple(sorted(self._standing.positions)) if self._standing else ()
+        for command in (self._leaving | self._until_flat).values():
+            await self._finish(command, {"status": self._status, "holding": list(holding)})
+        self._leaving, self._until_flat = {}, {}
+        row = self._plan.row
+        notice = StoppedNotice(ts=self._now, deployment=self._name, reason=reason, holding=holding)
+        await self._office.notices.tell(row.user_id, row.id, notice, key=f"stopped:{row.id}")
+        self._show()
+        self.stop()
+
+    # Kept, shown and told.
+
+    async def _move(self, step: Step, reason: str | None = None) -> None:
+        """Take a step. Raises IllegalMove, changing nothing, where it can't be taken."""
+        after(self._status, step)
+        async with self._office.database.as_worker() as connection:
+            self._status = await move_deployment(connection, self._plan.row.id, step, reason=reason)
+        self._log("info", f"is {self._status}", step=step.value)
+
+    async def _finish(self, command: CommandRow, result: dict[str, Any]) -> None:
+        async with self._office.database.as_worker() as connection:
+            await store.finish(connection, command.id, result)
+        await self._tell_command(command, CommandState.DONE, "")
+
+    async def _refuse(self, command: CommandRow, why: str) -> None:
+        async with self._office.database.as_worker() as connection:
+            await store.fail(connection, command.id, why)
+        self._log("warning", f"could not {command.kind}", why=why)
+        await self._tell_command(command, CommandState.FAILED, why)
+
+    def _show(self) -> None:
+        """Where it stands, for whoever looks."""
+        row, standing = self._plan.row, self._standing
+        self._office.records.state(
+            StateRow(
+                deployment_id=row.id,
+                user_id=row.user_id,
+                owner=self._office.owner,
+                beat_ts=self.time.now_ms(),
+                last_tick_ts=self._last_tick,
+                next_tick_ts=None if standing is None else self._plan.schedule.next_after(standing.ts),
+                feed_ts=None if standing is None else standing.ts,
+                equity=None if standing is None else standing.equity,
+                positions={}
+                if standing is None
+                else {s: str(size) for s, size in standing.positions.items()},
+                counts=dict(self._counts),
+                lateness_ms=None,
+                restarts=0,
+                last_error=self._problem,
+                stale=[],
+            )
+        )
+
+    def _log(self, level: str, event: str, **body: Any) -> None:
+        row = self._plan.row
+        self._office.records.log(row.user_id, row.id, level, event, body)
+
+    @property
+    def _name(self) -> str:
+        return f"{self._plan.row.skill_name} {str(self._plan.row.id)[-6:]}"
+
+    @property
+    def _now(self) -> int:
+        return self.time.now_ms() if self._standing is None else self._standing.ts
+
+    async def _tell_started(self) -> None:
+        row = self._plan.row
+        notice = Started(
+            ts=self._now,
+            deployment=self._name,
+            skill=row.skill_name,
+            version=row.skill_number,
+            mode=row.mode,
+            feed=row.feed,
+        )
+        await self._office.notices.tell(row.user_id, row.id, notice, key=f"started:{row.id}")
+
+    async def _tell_command(self, command: CommandRow, state: CommandState, result: str) -> None:
+        notice = CommandEnded(
+            ts=self._now, deployment=self._name, command=command.kind, state=state, result=result
+        )
+        row = self._plan.row
+        await self._office.notices.tell(row.user_id, row.id, notice, key=f"command:{command.id}")
+
+    async def _tell_budget(self, ticked: Ticked) -> None:
+        """Tell of a budget that is spent, once a day."""
+
+
+class _Cannot(Exception):
+    """Why a command can't be carried out, in one line."""
+
+
+def _decision_of(command: CommandRow) -> str:
+    """The name under which what a command does is written down: the same however often it is begun."""
+    return command.id.hex
+
+
+_CARRY_OUT: dict[CommandKind, Callable[[DeploymentActor, CommandRow], Awaitable[dict[str, Any] | None]]] = {
+    CommandKind.STOP: DeploymentActor._stop,
+    CommandKind.PAUSE: DeploymentActor._pause,
+    CommandKind.RESUME: DeploymentActor._resume,
+    CommandKind.FLATTEN: DeploymentActor._flatten,
+    CommandKind.KILL: DeploymentActor._kill,
+    CommandKind.CLOSE: DeploymentActor._close,
+    CommandKind.CANCEL: DeploymentActor._cancel,
+    CommandKind.UPGRADE: DeploymentActor._upgrade,
+    CommandKind.RESET_HALT: DeploymentActor._reset_halt,
+    CommandKind.ACKNOWLEDGE: DeploymentActor._acknowledge,
+}
+"""What each command does. It gives the result, or None where that comes later."""

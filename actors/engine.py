@@ -1,0 +1,270 @@
+"""The engine of one trading account as an actor: one message at a time, which is the only lock there is.
+
+It owns the account's lease, venue and journal, and goes on watching whatever the account holds when nobody trades in
+it any more. A crash loses nothing: it is opened again from what was committed, and asks the venue about the rest.
+"""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+from actors.account import OpenAccount
+from actors.kernel import Actor, handles
+from actors.messages import (
+    Adopt,
+    Beat,
+    ByHand,
+    CancelRaising,
+    CloseBar,
+    Flatten,
+    Happened,
+    Look,
+    Moved,
+    OpenBar,
+    ResetHalt,
+    Seen,
+    Standing,
+    Submit,
+    Submitted,
+    Where,
+    seen_of,
+)
+from brokers.paper.quotes import QuoteVenue
+from brokers.paper.replay import Alarm, ReplayVenue
+from domain.feeds import FundingSettled, Mark, Quote
+from domain.journal import HaltCause
+from domain.time import MINUTE_MS, SECOND_MS, floor_to
+from domain.verdicts import Verdict
+from engine.engine import Engine
+from engine.watch import IllegalHalt
+
+COMMIT_EVERY_MS = SECOND_MS
+"""How long a change that nobody waits for may stay uncommitted."""
+
+
+class EngineActor(Actor):
+    """One account. `open_it` opens it, `let_go` gives it up at the end.
+
+    `has_intent` says whether a decision of this name was carried out before; `tell` hears of fills and halts.
+    """
+
+    def __init__(
+        self,
+        open_it: Callable[[], Awaitable[OpenAccount]],
+        has_intent: Callable[[str], Awaitable[bool]],
+        tell: Callable[[Happened], None],
+        let_go: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._open_it = open_it
+        self._has_intent = has_intent
+        self._tell = tell
+        self._let_go = let_go
+        self._account: OpenAccount | None = None
+        self._committed_at = 0
+        self._pointed_at = 0
+
+    async def started(self) -> None:
+        """Open the account, and go on with a flattening that was begun."""
+        self._account = account = await self._open_it()
+        self._committed_at = self.time.now_ms()
+        if account.row.engine is None:
+            account.ledger.point(self._now(), account.row.start_usd)
+        if not self._tape:
+            await self._engine.pursue(self._now())
+            self.every(SECOND_MS, Beat(), key="beat")
+        await self._done()
+
+    async def stopping(self) -> None:
+        """Write what is not written yet, and leave the account to others."""
+        if self._account is not None:
+            await self._account.ledger.commit()
+            await self._let_go()
+
+    # What a tick needs.
+
+    @handles(Look)
+    async def look(self, message: Look) -> Seen:
+        return self._seen(message.ts)
+
+    @handles(Submit)
+    async def submit(self, message: Submit) -> Submitted:
+        verdict = await self._engine.submit(
+            message.action, ts=message.ts, decision=message.decision, index=message.index
+        )
+        await self._done()
+        return Submitted(verdict, self._seen(message.ts))
+
+    # What a person or a deployment wants.
+
+    @handles(Where)
+    async def where(self, message: Where) -> Standing:
+        return self._standing()
+
+    @handles(Flatten)
+    async def flatten(self, message: Flatten) -> Standing:
+        await self._engine.flatten(self._now())
+        await self._done()
+        return self._standing()
+
+    @handles(CancelRaising)
+    async def cancel_raising(self, message: CancelRaising) -> int:
+        count = await self._engine.cancel_raising(self._now(), message.decision)
+        await self._done()
+        return count
+
+    @handles(ByHand)
+    async def by_hand(self, message: ByHand) -> Verdict:
+        if await self._has_intent(message.decision):
+            return Verdict(note="this was done already")
+        verdict = await self._engine.submit(
+            message.action, ts=self._now(), decision=message.decision, index=0
+        )
+        await self._done()
+        return verdict
+
+    @handles(ResetHalt)
+    async def reset(self, message: ResetHalt) -> str:
+        try:
+            await self._engine.reset_halt(self._now())
+        except IllegalHalt as error:
+            return str(error)
+        await self._done()
+        return ""
+
+    @handles(Adopt)
+    async def adopt(self, message: Adopt) -> None:
+        self._engine.adopt(message.symbols, message.caps)
+
+    # The market, bar by bar: a rehearsal drives it.
+
+    @handles(OpenBar)
+    async def open_bar(self, message: OpenBar) -> Standing:
+        tape = self._tape
+        assert tape is not None
+        index = tape.standing.index
+        with self._step():
+            await self._judge(lambda: tape.open_bar(index))
+        await self._done(at_once=False)
+        return self._standing()
+
+    @handles(CloseBar)
+    async def close_bar(self, message: CloseBar) -> Standing:
+        tape = self._tape
+        assert tape is not None
+        with self._step():
+            await self._judge(tape.close_bar)
+            tape.settle_funding()
+            await self._engine.observe(tape.now)
+        self._point(tape.now)
+        await self._done(at_once=False)
+        return self._standing()
+
+    # The market as it moves.
+
+    @handles(Moved)
+    async def moved(self, message: Moved) -> None:
+        venue, event = self._opened.venue.inner, message.event
+        assert isinstance(venue, QuoteVenue)
+        match event:
+            case Quote():
+                alarms = venue.quote(event)
+            case Mark():
+                alarms = venue.marked(event)
+            case FundingSettled():
+                alarms = venue.funding(event)
+            case _:
+                return
+        for alarm in alarms:
+            await self._engine.halt(alarm.ts, alarm.equity)
+        self._engine.absorb()
+        if self._opened.ledger.is_dirty:
+            await self._done()
+
+    @handles(Beat)
+    async def beat(self, message: Beat) -> None:
+        now = self._now()
+        await self._engine.observe(now)
+        minute = floor_to(now, MINUTE_MS)
+        if minute > self._pointed_at:
+            self._pointed_at = minute
+            self._opened.ledger.point(minute, self._engine.equity)
+        await self._done(at_once=False)
+
+    # Inside.
+
+    @property
+    def _opened(self) -> OpenAccount:
+        assert self._account is not None
+        return self._account
+
+    @property
+    def _engine(self) -> Engine:
+        return self._opened.engine
+
+    @property
+    def _tape(self) -> ReplayVenue | None:
+        venue = self._opened.venue.inner
+        return venue if isinstance(venue, ReplayVenue) else None
+
+    def _now(self) -> int:
+        """The instant of what is done now: the tape's where there is one, else the clock's."""
+        return self.time.now_ms() if self._tape is None else self._tape.now
+
+    def _point(self, ts: int) -> None:
+        tape = self._tape
+        if tape is not None and (ts - tape.start_ts) % self._opened.point_ms == 0:
+            self._opened.ledger.point(ts, self._engine.equity)
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        """What happens inside a bar is kept whole, or is done again the same after a crash."""
+        account = self._opened
+        account.ledger.journal.is_held = True
+        try:
+            with account.venue.step():
+                yield
+        finally:
+            account.ledger.journal.is_held = False
+
+    async def _judge(self, go_on: Callable[[], Alarm | None]) -> None:
+        """Let the venue go on, and the engine judge each alarm on the way."""
+        while (alarm := go_on()) is not None:
+            await self._engine.halt(alarm.ts, alarm.equity)
+
+    async def _done(self, *, at_once: bool = True) -> None:
+        """Commit what was done, and tell of it once it is safe."""
+        ledger, now = self._opened.ledger, self.time.now_ms()
+        self._engine.absorb()
+        if at_once or ledger.is_dirty or now - self._committed_at >= COMMIT_EVERY_MS:
+            await ledger.commit()
+            self._committed_at = now
+        if noted := ledger.take_noted():
+            self._tell(Happened(noted, self._standing(), self._lifts()))
+
+    def _lifts(self) -> str:
+        """How a halt of this account ends, for people."""
+        engine = self._engine
+        is_daily = engine.state.watch.cause is HaltCause.DAILY_LOSS
+        is_next_day = is_daily and engine.caps.halt_lifts == "next_day"
+        return "at 00:00 UTC" if is_next_day else "when a person resets it (agentic halt reset)"
+
+    def _seen(self, ts: int) -> Seen:
+        engine = self._engine
+        return seen_of(engine.account(ts), engine.desk(ts), engine.state.watch, engine.symbols)
+
+    def _standing(self) -> Standing:
+        engine, venue = self._engine, self._opened.venue
+        tape = self._tape
+        place = None if tape is None else tape.standing
+        book, watch = engine.book, engine.state.watch
+        return Standing(
+            ts=self._now(),
+            phase=watch.phase,
+            cause=watch.cause,
+            equity=venue.equity(),
+            positions={symbol: held.size for symbol, held in book.positions.items()},
+            orders=len(book.orders),
+            decided=book.decided,
+            index=0 if place is None else place.index,
+            is_open=place is not None and place.is_open,
+            length=0 if tape is None else tape.length,
+        )

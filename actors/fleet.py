@@ -1,0 +1,284 @@
+"""All deployments of this process: what should be running is compared with what is, and the difference is made up for.
+
+It also does for all of them together what each would otherwise do by itself: renews leases, fetches commands, and
+writes down where everybody stands.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar, Protocol, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from actors.deployment import DeploymentActor, Ordered, Told, Urgent
+from actors.engine import EngineActor
+from actors.kernel import Actor, MailboxFull, Message, Ref, WhenFull, handles
+from actors.leases import RENEW_EVERY_S, AccountTaken, Leases
+from actors.messages import Happened
+from actors.office import Office
+from actors.staging import Staging
+from actors.telling import notices_of
+from db.deployments import move_deployment
+from db.errors import DatabaseError, Refused
+from db.fleet import Waiting, Wanted, waiting_commands, wanted
+from domain.deployments import CommandKind, Step
+from domain.feeds import parse_feed
+from domain.notices import GaveUp as GaveUpNotice
+from domain.time import SECOND_MS
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_MS = 2 * SECOND_MS
+FLUSH_EVERY_MS = SECOND_MS
+URGENT = frozenset({CommandKind.KILL, CommandKind.FLATTEN})
+ENGINE_RANK, DEPLOYMENT_RANK = 1, 2
+"""Deployments stop before their engines."""
+
+A = TypeVar("A", bound=Actor)
+
+
+class Children(Protocol):
+    """What starts and stops actors at run time: the supervisor."""
+
+    def spawn(
+        self,
+        name: str,
+        make: Callable[[], A],
+        rank: int,
+        gave_up: Callable[[str, BaseException | None], None],
+    ) -> Ref[A]:
+        """Start an actor under a name that is free."""
+
+    def is_running(self, name: str) -> bool:
+        """Whether there is a child of this name, be it that it waits to be started again."""
+
+    async def stop(self, name: str) -> None:
+        """End a child in order; does nothing where there is none."""
+
+
+class Look(Message["FleetActor"], frozen=True):
+    """See what should be running, and what people want."""
+
+
+class Renew(Message["FleetActor"], frozen=True):
+    """Prolong the leases."""
+
+
+class Flush(Message["FleetActor"], frozen=True):
+    """Write down what waits."""
+
+
+class Commands(Message["FleetActor"], frozen=True):
+    """Somebody has sent a command to this deployment."""
+
+    deployment_id: UUID
+
+
+class Happening(Message["FleetActor"], frozen=True):
+    """Something happened in an account that its person is told of."""
+
+    when_full: ClassVar[WhenFull] = WhenFull.KEEP_NEWEST
+
+    row: Wanted
+    happened: Happened
+
+
+class ChildGaveUp(Message["FleetActor"], frozen=True):
+    """A child won't be started again."""
+
+    name: str
+    error: BaseException | None
+
+
+class Pair(msgspec.Struct):
+    """A deployment's two actors. `deployment` is None where only its account is watched."""
+
+    row: Wanted
+    engine: Ref[EngineActor]
+    deployment: Ref[DeploymentActor] | None = None
+
+    @property
+    def engine_name(self) -> str:
+        return f"engine:{name_of(self.row)}"
+
+    @property
+    def deployment_name(self) -> str:
+        return f"deployment:{name_of(self.row)}"
+
+
+def name_of(row: Wanted) -> str:
+    """How a deployment is called among the children: its Skill's name and the end of its id."""
+    return f"{row.skill_name}:{str(row.id)[-12:]}"
+
+
+class FleetActor(Actor):
+    """One for a process. `only` names certain deployments; None: all that nobody else looks after."""
+
+    def __init__(
+        self,
+        office: Office,
+        leases: Leases,
+        staging: Staging,
+        children: Children,
+        only: Sequence[UUID] | None = None,
+    ) -> None:
+        self._office = office
+        self._leases = leases
+        self._staging = staging
+        self._children = children
+        self._only = only
+        self._pairs: dict[UUID, Pair] = {}
+
+    async def started(self) -> None:
+        self.every(LOOK_EVERY_MS, Look(), key="look")
+        self.every(int(RENEW_EVERY_S * SECOND_MS), Renew(), key="renew")
+        self.every(FLUSH_EVERY_MS, Flush(), key="flush")
+        self.me.tell(Look())
+
+    async def stopping(self) -> None:
+        await self._office.records.flush()
+
+    # What should be running.
+
+    @handles(Look)
+    async def look(self, message: Look) -> None:
+        try:
+            async with self._office.database.as_worker() as connection:
+                rows = await wanted(connection, self._office.owner, self._only)
+                waiting = await waiting_commands(connection, [row.id for row in rows])
+        except DatabaseError as error:
+            log.warning("deployments can't be looked up: %s", error)
+            return
+        for row in rows:
+            self._look_after(row)
+        for gone in set(self._pairs) - {row.id for row in rows}:
+            await self._let_go(gone)
+        for command in waiting:
+            self._pass_on(command)
+
+    def _look_after(self, row: Wanted) -> None:
+        """Start what is missing of a deployment."""
+        if row.status.is_over and parse_feed(row.feed).is_replay:
+            return  # its market was its own, and is over too
+        pair = self._pairs.get(row.id)
+        if pair is None or not self._children.is_running(pair.engine_name):
+            pair = self._pairs[row.id] = Pair(row, self._spawn_engine(row))
+        pair.row = row
+        if not row.status.is_over and not self._children.is_running(pair.deployment_name):
+            pair.deployment = self._children.spawn(
+                pair.deployment_name,
+                partial(
+                    DeploymentActor,
+                    partial(self._staging.stage, row.id, pair.engine),
+                    pair.engine,
+                    self._office,
+                ),
+                DEPLOYMENT_RANK,
+                self._on_failed,
+            )
+
+    def _spawn_engine(self, row: Wanted) -> Ref[EngineActor]:
+        return self._children.spawn(
+            f"engine:{name_of(row)}",
+            partial(
+                EngineActor,
+                partial(self._staging.open_account, row.id),
+                partial(self._staging.has_intent, row.account_id),
+                partial(self._tell, row.id),
+                partial(self._leases.give_up, row.account_id),
+            ),
+            ENGINE_RANK,
+            self._on_failed,
+        )
+
+    def _tell(self, deployment_id: UUID, happened: Happened) -> None:
+        """Pass on what an engine tells to its deployment, at once, and to people."""
+        pair = self._pairs.get(deployment_id)
+        if pair is None:
+            return
+        if pair.deployment is not None:
+            pair.deployment.tell(Told(happened))
+        self.me.tell(Happening(pair.row, happened))
+
+    @handles(Happening)
+    async def happening(self, message: Happening) -> None:
+        row = message.row
+        for key, notice in notices_of(message.happened, row.account_id, name_of(row)):
+            await self._office.notices.tell(row.user_id, row.id, notice, key=key)
+
+    async def _let_go(self, deployment_id: UUID) -> None:
+        """Stop looking after a deployment that is over, or that somebody else looks after now."""
+        pair = self._pairs.pop(deployment_id)
+        await self._children.stop(pair.deployment_name)
+        await self._children.stop(pair.engine_name)
+
+    # What people want.
+
+    @handles(Commands)
+    async def commands(self, message: Commands) -> None:
+        if message.deployment_id not in self._pairs:
+            return
+        try:
+            async with self._office.database.as_worker() as connection:
+                waiting = await waiting_commands(connection, [message.deployment_id])
+        except DatabaseError as error:
+            log.warning("commands can't be looked up: %s", error)
+            return
+        for command in waiting:
+            self._pass_on(command)
+
+    def _pass_on(self, command: Waiting) -> None:
+        pair = self._pairs.get(command.deployment_id)
+        if pair is None or pair.deployment is None:
+            return
+        try:
+            pair.deployment.tell(Urgent(command.id) if command.kind in URGENT else Ordered(command.id))
+        except MailboxFull:
+            log.warning("%s has no room for a command; it is told again", pair.deployment_name)
+
+    # What all have in common.
+
+    @handles(Renew)
+    async def renew(self, message: Renew) -> None:
+        try:
+            await self._leases.renew()
+        except DatabaseError as error:
+            log.warning("leases can't be renewed: %s", error)
+
+    @handles(Flush)
+    async def flush(self, message: Flush) -> None:
+        try:
+            await self._office.records.flush()
+        except DatabaseError as error:
+            log.warning("states and logs can't be written: %s", error)
+
+    # What fails.
+
+    def _on_failed(self, name: str, error: BaseException | None) -> None:
+        self.me.tell(ChildGaveUp(name, error))
+
+    @handles(ChildGaveUp)
+    async def gave_up(self, message: ChildGaveUp) -> None:
+        """A deployment that can't go on has failed, unless it is only that something else is missing for now."""
+        pair = next(
+            (p for p in self._pairs.values() if message.name in (p.engine_name, p.deployment_name)), None
+        )
+        if pair is None:
+            return
+        await self._let_go(pair.row.id)
+        if isinstance(message.error, AccountTaken | DatabaseError):
+            return  # looked after again as soon as that is possible
+        reason = f"{message.name} gave up: {message.error}"
+        try:
+            async with self._office.database.as_worker() as connection:
+                await move_deployment(connection, pair.row.id, Step.GAVE_UP, reason=reason)
+        except Refused:
+            return  # it was over
+        except DatabaseError as error:
+            log.warning("%s failed, which can't be written down: %s", message.name, error)
+            return
+        row = pair.row
+        notice = GaveUpNotice(ts=self.time.now_ms(), deployment=name_of(row), reason=reason)
+        await self._office.notices.tell(row.user_id, row.id, notice, key=f"failed:{row.id}")

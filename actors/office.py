@@ -1,0 +1,62 @@
+"""What all actors of a process share: the database, what is told to people, and what is written down in batches."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from db.agent_logs import LogRow, write_logs
+from db.agent_state import StateRow, save_states
+from db.errors import DatabaseError
+from db.pool import Database
+from domain.notices import Notices
+from domain.time import Clock
+
+MOST_WAITING = 10_000
+"""How many log lines wait for a database that is out of reach; then the oldest go."""
+
+
+class Records:
+    """Where each deployment stands, and its log: shown and not relied on, and written all together now and then."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._states: dict[UUID, StateRow] = {}
+        self._logs: list[LogRow] = []
+
+    def state(self, row: StateRow) -> None:
+        """Where a deployment stands now."""
+        self._states[row.deployment_id] = row
+
+    def log(
+        self, user_id: UUID, deployment_id: UUID, level: str, event: str, body: Mapping[str, Any]
+    ) -> None:
+        """A line of a deployment's log."""
+        self._logs.append(LogRow(self._clock.now_ms(), deployment_id, user_id, level, event, dict(body)))
+        del self._logs[:-MOST_WAITING]
+
+    async def flush(self) -> None:
+        """Write what waits. What a database out of reach does not take waits on."""
+        states, self._states = self._states, {}
+        logs, self._logs = self._logs, []
+        try:
+            if states or logs:
+                async with self._database.as_worker() as connection:
+                    await save_states(connection, list(states.values()))
+                    await write_logs(connection, logs)
+        except DatabaseError:
+            self._states = {**states, **self._states}
+            self._logs = [*logs, *self._logs][-MOST_WAITING:]
+            raise
+
+
+class Office(msgspec.Struct, frozen=True):
+    """One for a process."""
+
+    database: Database
+    clock: Clock
+    owner: str
+    notices: Notices
+    records: Records

@@ -1,0 +1,71 @@
+"""The group `deployments`: the fleet, which starts two actors for each deployment, and what they need."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from actors.fleet import DEPLOYMENT_RANK, FleetActor
+from actors.kernel import Actor, Ref
+from actors.leases import Leases
+from actors.office import Office, Records
+from actors.staging import Replays, Staging
+from supervisor.children import ActorChild
+from supervisor.policy import Restart, Rules
+
+if TYPE_CHECKING:
+    from cli.boot import House
+    from supervisor.children import Child
+    from supervisor.supervisor import Supervisor
+
+A = TypeVar("A", bound=Actor)
+
+GROUP = "deployments"
+START_S = 60.0
+"""A replay of years is loaded in tens of seconds."""
+STOP_S = {DEPLOYMENT_RANK: 10.0}
+
+
+class SupervisedChildren:
+    """Starts and stops the fleet's actors through the supervisor."""
+
+    def __init__(self, supervisor: "Supervisor") -> None:
+        self._supervisor = supervisor
+
+    def spawn(
+        self, name: str, make: Callable[[], A], rank: int, gave_up: Callable[[str, BaseException | None], None]
+    ) -> Ref[A]:
+        return self._supervisor.spawn(
+            ActorChild(
+                name=name,
+                group=GROUP,
+                rules=Rules(restart=Restart.TRANSIENT),
+                start_s=START_S,
+                rank=rank,
+                on_failed=gave_up,
+                make=make,
+            )
+        )
+
+    def is_running(self, name: str) -> bool:
+        return self._supervisor.find(name) is not None
+
+    async def stop(self, name: str) -> None:
+        if self._supervisor.find(name) is not None:
+            await self._supervisor.stop(name)
+
+
+def children(home: "House", supervisor: "Supervisor", only: Sequence[UUID] | None = None) -> "Sequence[Child]":
+    """The fleet. `only` names certain deployments; None: all that nobody else looks after."""
+    database, clock = home.database, home.clock
+    office = Office(database, clock, supervisor.owner, home.notices, Records(database, clock))
+    leases = Leases(database, supervisor.owner, time.monotonic)
+    staging = Staging(office, leases, home.provider, Replays(database), supervisor.system.time)
+    fleet = SupervisedChildren(supervisor)
+    return [
+        ActorChild(
+            name="fleet",
+            group=GROUP,
+            make=lambda: FleetActor(office, leases, staging, fleet, only),
+        )
+    ]
