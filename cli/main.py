@@ -28,12 +28,23 @@ COMMANDS = {
     "data": Lazy("cli.data", "Market history: import it, make it up, see what there is"),
     "skill": Lazy("cli.skill", "Skills: new, check, save, list, show, diff, export, archive"),
     "sim": Lazy("cli.sim", "Simulations: run a Skill over history, and look at its results"),
+    "deploy": Lazy("cli.deploy", "Let a Skill run: on paper, on history or on prices as they come"),
+    "deployments": Lazy("cli.deployments", "Deployments: which are open, how one stands"),
+    "stop": Lazy("cli.commands", "End a deployment in order"),
+    "pause": Lazy("cli.commands", "Have a deployment take no more ticks"),
+    "resume": Lazy("cli.commands", "Have a deployment go on after a pause"),
+    "flatten": Lazy("cli.commands", "Close all that a deployment holds, and pause it"),
+    "kill": Lazy("cli.commands", "End a deployment now, and close all that it holds"),
+    "close": Lazy("cli.commands", "Close one position of a deployment, by hand"),
+    "cancel": Lazy("cli.commands", "Withdraw one order of a deployment, by hand"),
+    "upgrade": Lazy("cli.commands", "Have a deployment go on with another version of its Skill"),
+    "halt": Lazy("cli.halt", "Halts: lift one by hand"),
     "decisions": Lazy("cli.decisions", "Why a run did what it did: its decisions, or the whole story of one"),
     "tools": Lazy("cli.tools", "Tools: ours, and those of MCP servers, which need your approval"),
     "user": Lazy("cli.user", "People: add one"),
     "doctor": Lazy("cli.doctor_command", "Say what is wrong with this machine's set-up, and every setting"),
 }
-"""What there is, in the order of the help. A module may hold one command of this name, or a group of them."""
+"""What there is, in the order of the help. A module may hold a command of this name, or it is the group itself."""
 
 
 class LazyGroup(TyperGroup):
@@ -52,7 +63,7 @@ class LazyGroup(TyperGroup):
 def load(name: str) -> Any:
     """Load a command or a group for running it."""
     group: Any = typer.main.get_group(import_module(COMMANDS[name].module).app)
-    command = group.commands[name] if set(group.commands) == {name} else group
+    command = group.commands.get(name, group)
     command.name, command.help = name, command.help or COMMANDS[name].help
     return command
 

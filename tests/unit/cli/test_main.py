@@ -53,7 +53,7 @@ def test_wrong_usage_is_2(arguments: list[str]) -> None:
 
 def test_a_mistyped_command_is_guessed() -> None:
     """As far as it can be, though nothing is loaded."""
-    assert "Did you mean 'skill'?" in CliRunner().invoke(app, ["skil"]).stderr
+    assert "Did you mean 'skill'" in CliRunner().invoke(app, ["skil"]).stderr
 
 
 def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:

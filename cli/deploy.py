@@ -1,0 +1,144 @@
+"""`agentic deploy`: let a Skill run, on paper, on history or on prices as they come."""
+
+import asyncio
+from contextlib import suppress
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import deployment_views as views
+from cli.boot import House, in_house
+from cli.output import AsJson, emit, progress, say
+from cli.references import platform_of, version_of
+from cli.values import money
+from domain.feeds import FeedSpec, parse_feed
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from control.deployments import DeploymentLine
+    from db.figures import AccountFigures
+
+app = typer.Typer()
+
+LOOK_EVERY_S = 0.25
+"""How often somebody who watches looks how far it is."""
+
+
+class Mode(StrEnum):
+    """What `--mode` takes."""
+
+    PAPER = "paper"
+    TESTNET = "testnet"
+    MAINNET = "mainnet"
+
+
+class CostModel(StrEnum):
+    """What `--costs` takes."""
+
+    DEFAULT = "default"
+    NONE = "none"
+
+
+def _feed(text: str) -> FeedSpec:
+    try:
+        return parse_feed(str(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command()
+def deploy(
+    skill: Annotated[
+        str, typer.Argument(metavar="SKILL", help="NAME, NAME@N, or a SKILL.md file, which is saved.")
+    ],
+    mode: Annotated[Mode, typer.Option(help="With what money.")] = Mode.PAPER,
+    feed: Annotated[
+        FeedSpec,
+        typer.Option(
+            parser=_feed,
+            metavar="FEED",
+            help="replay:FROM..TO@60x or @max rehearses it on history; synthetic makes prices up as time passes.",
+        ),
+    ] = "live",  # type: ignore[assignment]  # Typer has the default parsed, too
+    cash: Annotated[
+        Decimal, typer.Option(parser=money, metavar="USD", help="What a paper account begins with.")
+    ] = Decimal(10_000),
+    seed: Annotated[int, typer.Option(help="For whatever is random.")] = 0,
+    costs: Annotated[
+        CostModel, typer.Option(help="none: without spread, impact and participation.")
+    ] = CostModel.DEFAULT,
+    follow: Annotated[
+        bool | None,
+        typer.Option(
+            "--follow/--no-follow",
+            help="Watch until it ends. By itself: a replay @max, and whatever has to run here.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let SKILL run. Where no `agentic up` is running, it runs here, in the foreground."""
+    from control.deployments import DeployRequest
+
+    request = DeployRequest(feed, mode.value, cash, seed, costs.value)
+
+    async def work(home: House) -> "tuple[DeploymentLine, AccountFigures]":
+        from control import deployments
+
+        version = await version_of(home, skill)
+        deployment_id = await deployments.deploy(
+            home.database, home.user_id, version, request, platform_of(home), home.provider
+        )
+        say(f"deployment {deployment_id}")
+        await _see_it_run(home, deployment_id, request.feed, follow)
+        return await deployments.seen(home.database, home.user_id, deployment_id)
+
+    line, figures = in_house(work)
+    emit(views.document(line, figures), as_json, lambda _: views.deployed(line, figures))
+
+
+async def _see_it_run(home: House, deployment_id: "UUID", feed: FeedSpec, follow: bool | None) -> None:
+    """Run a deployment here where nobody else does, and watch it, as far as that is wanted."""
+    from control import deployments
+
+    if await deployments.is_anybody_running(home.database):
+        if feed.is_replay and feed.speed is None if follow is None else follow:
+            await _watch(home, deployment_id, feed)
+    elif follow is False:
+        say("no `agentic up` is running; it begins when one does")
+    else:
+        from cli.groups.deployments import run_here
+
+        say("no `agentic up` is running, so it runs here until it ends or Ctrl-C")
+        running = asyncio.ensure_future(run_here(home, deployment_id))
+        watching = asyncio.ensure_future(_watch(home, deployment_id, feed))
+        try:
+            await asyncio.wait((running, watching), return_when=asyncio.FIRST_COMPLETED)
+            await (watching if watching.done() else running)
+        except asyncio.CancelledError:
+            say("stopped here; it stays open, and the next `agentic up` goes on with it")
+            raise
+        finally:
+            for task in (watching, running):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+
+async def _watch(home: House, deployment_id: "UUID", feed: FeedSpec) -> None:
+    """Show how far a deployment is, until it is over."""
+    from control import deployments
+
+    span = float(feed.to_ts - feed.from_ts) if feed.is_replay else None
+    with progress("running", span) as tell:
+        while True:
+            row = await deployments.load(home.database, home.user_id, deployment_id)
+            state = await deployments.state(home.database, home.user_id, deployment_id)
+            if state is not None and state.feed_ts is not None:
+                tell(state.feed_ts - feed.from_ts)
+            if row.status.is_over:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
