@@ -85,9 +85,9 @@ def receivers_of(urls: Sequence[str]) -> list[Receiver]:
     """
     if not urls:
         return []
+    _shut_loggers()
     from apprise import Apprise
 
-    _shut_loggers()
     asset, numbers, receivers = _asset(), Counter[str](), list[Receiver]()
     for place, url in enumerate(urls, 1):
         service = Apprise.instantiate(url, asset=asset)
@@ -135,9 +135,10 @@ def _shut_loggers() -> None:
         logger = logging.getLogger(name)
         logger.addHandler(logging.NullHandler())
         logger.propagate = False
-        if name != "apprise":  # whose warnings are read for the status
-            logger.setLevel(logging.CRITICAL + 1)
-    warnings.filterwarnings("ignore", module="urllib3")  # names the host that is not verified
+        logger.setLevel(
+            logging.WARNING if name == "apprise" else logging.CRITICAL + 1
+        )  # a status is a warning
+    warnings.filterwarnings("ignore", module="urllib3|apprise")  # such as which host is not verified
 
 
 class Messenger:
