@@ -1,36 +1,45 @@
-"""`agentic up`: everything in one process, until it is told to stop."""
+"""`agentic up`: the supervisor with all groups, or with some, until it is told to stop."""
 
-import asyncio
-import errno
-import ipaddress
-import logging
+import os
 import socket
+import sys
 import webbrowser
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated
-from urllib.parse import urlencode
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from random import Random
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
-from aiohttp import web
 
+from actors.kernel import WallTime
 from cli.boot import House, house
 from cli.demo import MARKET, SKILL, ensure_demo
-from cli.output import AsJson, print_json, run, say
-from config.settings import load_settings
-from control.access import Access
-from control.errors import Refused
+from cli.groups import children_of, there_are
+from cli.output import AsJson, print_json, printable, run, say
+from config.secrets import secrets_of
+from config.settings import Settings, load_settings
 from domain.ids import token
-from domain.time import iso
-from supervisor.children import Child, started
+from domain.time import SystemClock, iso
+from supervisor.children import Child
+from supervisor.control_socket import serving
+from supervisor.logbook import Logbook, logging_to
+from supervisor.operations import Operations
+from supervisor.redaction import Redactor
+from supervisor.run_folder import claimed, refuse_if_up, run_folder, socket_path
+from supervisor.showing import showing
 from supervisor.signals import stop_signals
-from web.app import make_app
-from web.sign_in import SignIn
+from supervisor.supervisor import Identity, Supervisor
+
+if TYPE_CHECKING:
+    from cli.groups.web import Page
 
 app = typer.Typer()
 
-CLOSE_TIMEOUT_S = 2.0
-"""What a request in the middle is given to end in."""
+_DEMO = (
+    f"Made up a market to play with, {MARKET.symbol} from {iso(MARKET.from_ts)[:10]} to {iso(MARKET.to_ts)[:10]}, "
+    f"and saved the Skill {SKILL}. Try: agentic sim run {SKILL}"
+)
 
 Host = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Where to serve; AGENTIC_WEB_HOST if left out.")
@@ -38,10 +47,26 @@ Host = Annotated[
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="AGENTIC_WEB_PORT if left out; 0 takes any that is free.")
 ]
+Groups = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="GROUP", help="Run this part only; may be repeated, or a list: web,sim."),
+]
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What was asked for on the command line."""
+
+    groups: list[str]
+    host: str | None
+    port: int | None
+    demo: bool
+    opens_browser: bool
+    as_json: bool
 
 
 @app.command()
 def up(
+    group: Groups = None,
     host: Host = None,
     port: Port = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
@@ -51,99 +76,114 @@ def up(
     as_json: AsJson = False,
 ) -> None:
     """Start everything and serve the page, until Ctrl-C."""
-
-    async def work() -> None:
-        settings = load_settings()
-        logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-        where = settings.web_host if host is None else host
-        with listen(where, settings.web_port if port is None else port) as listener, stop_signals() as stop:
-            async with house() as home:
-                await _serve(home, listener, stop, demo=demo, open_browser=open_browser, as_json=as_json)
-
-    run(work())
+    run(_work(Options(chosen(group or []), host, port, demo, open_browser, as_json)))
 
 
-async def _serve(
-    home: House,
-    listener: socket.socket,
-    stop: asyncio.Event,
-    *,
-    demo: bool,
-    open_browser: bool,
-    as_json: bool,
-) -> None:
-    """Serve until told to stop; the first thing printed is where."""
-    url = url_of(listener)
-    sign_in = SignIn(home.user_id, home.clock, token, lambda code: say(f"Sign in, once: {link(url, code)}"))
-    site = make_app(Access(home.database, home.clock), sign_in if is_loopback(listener) else None)
-    async with started([Child("the page", _site(site, listener))]):
-        if demo and await ensure_demo(home):
-            say(_DEMO)
-        opened = link(url, sign_in.issue()) if is_loopback(listener) else None
-        _print_where(url, opened, as_json=as_json)
-        if open_browser:
-            webbrowser.open(opened or url)
-        await stop.wait()
-        say("Stopping.")
+def chosen(named: Sequence[str]) -> list[str]:
+    """Give the groups that were named, or all, in the order of their start. An unknown one is wrong usage."""
+    names = {name.strip() for one in named for name in one.split(",")}
+    known = there_are()
+    if unknown := sorted(names - set(known)):
+        raise typer.BadParameter(f"there is no group {unknown[0]!r}; there are {', '.join(known)}")
+    return [name for name in known if not names or name in names]
 
 
-_DEMO = (
-    f"Made up a market to play with, {MARKET.symbol} from {iso(MARKET.from_ts)[:10]} to {iso(MARKET.to_ts)[:10]}, "
-    f"and saved the Skill {SKILL}. Try: agentic sim run {SKILL}"
-)
+async def _work(options: Options) -> None:
+    """Take the port, then the home's run directory, then start; give all back at the end."""
+    settings = load_settings()
+    folder = run_folder(settings.home)
+    refuse_if_up(folder, options.groups)
+    with ExitStack() as stack:
+        listener = _listener(options, settings)
+        if listener:
+            stack.enter_context(listener)
+        stack.enter_context(claimed(folder, options.groups))
+        logbook = stack.enter_context(_logging(settings))
+        stop = stack.enter_context(stop_signals())
+        supervisor = Supervisor(_identity(options.groups), WallTime(), Random(token()).random)
+        operations = Operations(supervisor, logbook, stop.set)
+        path = socket_path(folder, options.groups)
+        stack.enter_context(serving(path, operations.answer, operations.watch.watch))
+        async with house() as home:
+            page = _page(home, listener)
+            children = [
+                showing(supervisor, home.database, logbook),
+                *_children(options, home, supervisor, page),
+            ]
+            async with supervisor.keeping(children, stop):
+                if page and options.demo and await ensure_demo(home):
+                    say(_DEMO)
+                _print_where(options, page)
+                await stop.wait()
+                say("Stopping.")
 
 
-def _print_where(url: str, sign_in_url: str | None, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"url": url, "sign_in_url": sign_in_url})
-        return
-    print(f"Agentic Trading is at {url}")
-    if sign_in_url is None:
-        print("It is open to the network, so nobody can sign in; --host 127.0.0.1 serves this machine only.")
+def _listener(options: Options, settings: Settings) -> socket.socket | None:
+    """Take the port of the page, if there is to be one, before anything else is started."""
+    if "web" not in options.groups:
+        return None
+    from cli.groups.web import listen
+
+    host = settings.web_host if options.host is None else options.host
+    return listen(host, settings.web_port if options.port is None else options.port)
+
+
+def _page(home: House, listener: socket.socket | None) -> "Page | None":
+    if listener is None:
+        return None
+    from cli.groups.web import Page
+
+    return Page(home, listener)
+
+
+def _children(options: Options, home: House, supervisor: Supervisor, page: "Page | None") -> list[Child]:
+    """The children of all groups, in order. The page is told where it is served, the others need no telling."""
+    children = list(page.children(supervisor)) if page else []
+    for name in options.groups:
+        if name != "web":
+            children += children_of(name)(home, supervisor)
+    return children
+
+
+def _identity(groups: list[str]) -> Identity:
+    host, pid = socket.gethostname(), os.getpid()
+    owner = f"{host}:{pid}:{token()[:8]}"
+    return Identity(owner=owner, host=host, pid=pid, groups=groups, started_ts=SystemClock().now_ms())
+
+
+@contextmanager
+def _logging(settings: Settings) -> Iterator[Logbook]:
+    """Have all that is logged written to stderr, and kept for `agentic logs`."""
+
+    def write(lines: str) -> None:
+        sys.stderr.write(printable(lines))
+        sys.stderr.flush()
+
+    logbook = Logbook(Redactor(secrets_of(settings)), settings.log_format, write)
+    with logging_to(logbook, settings.log_level):
+        yield logbook
+
+
+def _print_where(options: Options, page: "Page | None") -> None:
+    link = page.link() if page else None
+    if options.as_json:
+        url = page.url if page else None
+        print_json({"url": url, "sign_in_url": link, "pid": os.getpid(), "groups": options.groups})
     else:
-        print(f"Sign in, once, within 15 minutes: {sign_in_url}")
+        _print_for_people(options, page, link)
+    if page and options.opens_browser:
+        webbrowser.open(link or page.url)
+
+
+def _print_for_people(options: Options, page: "Page | None", link: str | None) -> None:
+    if page:
+        print(f"Agentic Trading is at {page.url}")
+        if link is None:
+            print(
+                "It is open to the network, so nobody can sign in; --host 127.0.0.1 serves this machine only."
+            )
+        else:
+            print(f"Sign in, once, within 15 minutes: {link}")
+    else:
+        print(f"Agentic Trading is up without its page: {', '.join(options.groups)}")
     print("Ctrl-C stops it.", flush=True)
-
-
-@asynccontextmanager
-async def _site(site: web.Application, listener: socket.socket) -> AsyncIterator[None]:
-    """The page, served on a socket that is bound already."""
-    runner = web.AppRunner(site, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, listener).start()
-        yield
-    finally:
-        await runner.cleanup()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Take the port, before anything else is started. Raises Refused when it can't be had."""
-    try:
-        return socket.create_server((host, port), family=_family(host))
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            hint = f"is it `agentic up` itself? Else choose another port: agentic up --port {port + 1}"
-            raise Refused(f"port {port} of {host} is taken; {hint}") from None
-        raise Refused(f"can't serve at {host}:{port}: {error.strerror or error}") from None
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def is_loopback(listener: socket.socket) -> bool:
-    """Whether only this machine can reach it."""
-    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
-
-
-def url_of(listener: socket.socket) -> str:
-    """The address to type into a browser on this machine."""
-    address, port = listener.getsockname()[:2]
-    shown = "127.0.0.1" if address == "0.0.0.0" else "[::1]" if address == "::" else address
-    return f"http://[{shown}]:{port}" if ":" in shown and shown[0] != "[" else f"http://{shown}:{port}"
-
-
-def link(url: str, code: str) -> str:
-    """The link that signs in, once."""
-    return f"{url}/sign-in?{urlencode({'code': code})}"

@@ -15,6 +15,8 @@ from types import MappingProxyType
 
 import msgspec
 
+from actors.kernel import Ending, Exit
+
 
 class Restart(StrEnum):
     """What kind of child it is."""
@@ -22,14 +24,6 @@ class Restart(StrEnum):
     PERMANENT = "permanent"  # should always be there
     TRANSIENT = "transient"  # may finish its work; should not fail
     TEMPORARY = "temporary"  # is not started again; its owner sees to it
-
-
-class Ending(StrEnum):
-    """How a child came to its end."""
-
-    FINISHED = "finished"  # by itself, in order
-    CRASHED = "crashed"  # by an error, at its start or later
-    ASKED = "asked"  # it was told to stop
 
 
 RESTARTED: Mapping[Restart, frozenset[Ending]] = MappingProxyType(
@@ -76,7 +70,7 @@ def decide(
 
 
 class Policy:
-    """The rules of one child together with its past."""
+    """The rules of one child together with its past. A kernel's policy."""
 
     def __init__(self, rules: Rules, random: Callable[[], float], now_s: float) -> None:
         self._rules, self._random, self._past = rules, random, Past(began_s=now_s)
@@ -86,7 +80,11 @@ class Policy:
         """How often it was started again since it last ran well."""
         return self._past.attempts
 
-    def after(self, ending: Ending, now_s: float) -> float | None:
+    def after(self, exit: Exit, now_s: float) -> float | None:
         """Take note of an end; give the pause before the next start, or None where there is none."""
-        self._past, delay = decide(self._rules, self._past, ending, now_s, self._random())
+        self._past, delay = decide(self._rules, self._past, exit.ending, now_s, self._random())
         return delay
+
+    def forget(self) -> None:
+        """Count its attempts anew, as after a calm run."""
+        self._past = Past(began_s=self._past.began_s)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cli.up import is_loopback, listen, url_of
+from cli.groups.web import is_loopback, listen, url_of
 from control.errors import Refused
 
 COMMAND = Path(sys.executable).parent / "agentic"

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.policy import Ending, Past, Policy, Restart, Rules, decide
+from actors.kernel import Ending, Exit
+from supervisor.policy import Past, Policy, Restart, Rules, decide
 
+CRASH = Exit(Ending.CRASHED)
 CHANCES = st.floats(0, 1, exclude_max=True)
 RULES = st.builds(
     Rules,
@@ -40,7 +42,7 @@ def test_what_comes_back_is_in_the_table(restart: Restart, comes_back_after: set
 def test_pauses_double_up_to_a_minute() -> None:
     """From half a second, where chance shortens none."""
     policy, now, pauses = Policy(Rules(), lambda: 0.0, 0.0), 0.0, []
-    while (pause := policy.after(Ending.CRASHED, now)) is not None:
+    while (pause := policy.after(CRASH, now)) is not None:
         pauses.append(pause)
         now += pause
 
@@ -71,7 +73,7 @@ def test_a_pause_is_within_its_bounds(rules: Rules, runs: list[tuple[float, floa
 def test_what_never_runs_well_is_given_up(rules: Rules, chances: list[float]) -> None:
     """After exactly the attempts that there are, however short or long each took below the calm time."""
     policy, now, starts = Policy(rules, iter(chances).__next__, 0.0), 0.0, 0
-    while (pause := policy.after(Ending.CRASHED, now)) is not None:
+    while (pause := policy.after(CRASH, now)) is not None:
         starts += 1
         now += pause + rules.calm_s / 2
 
@@ -85,7 +87,7 @@ def test_a_calm_run_is_a_new_beginning(most: int, chance: float) -> None:
     pauses = []
     for _ in range(50):
         now += Rules().calm_s + 1
-        pauses.append(policy.after(Ending.CRASHED, now))
+        pauses.append(policy.after(CRASH, now))
         now += pauses[-1] or 0.0
 
     assert all(one == other is not None for one, other in pairwise(pauses))
@@ -96,5 +98,5 @@ def test_a_pause_is_not_part_of_the_run() -> None:
     rules = Rules(calm_s=10, first_s=100, longest_s=100, most=1)
     policy = Policy(rules, lambda: 0.0, 0.0)
 
-    assert policy.after(Ending.CRASHED, 1.0) == 100
-    assert policy.after(Ending.CRASHED, 101.5) is None
+    assert policy.after(CRASH, 1.0) == 100
+    assert policy.after(CRASH, 101.5) is None

@@ -1,0 +1,61 @@
+"""What the supervisor knows of a child that was started, of either kind."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import msgspec
+
+from actors.kernel import Time
+from actors.kernel.exits import in_one_line
+from supervisor.children import Child, ChildView, State
+from supervisor.policy import Policy
+
+
+class Around(msgspec.Struct, frozen=True):
+    """What all children of a supervisor share. `changed` is told after each step of one."""
+
+    time: Time
+    random: Callable[[], float]
+    changed: Callable[["Running"], None]
+
+
+class Running(ABC):
+    """A child from its first start to its end for good."""
+
+    def __init__(self, child: Child, around: Around) -> None:
+        self.child = child
+        self.state = State.STARTING
+        self.error: BaseException | None = None
+        self.restarts = 0
+        self.is_settled = asyncio.Event()
+        """Set once it is up, or its first attempt to start has failed."""
+        self.time = around.time
+        self.policy = Policy(child.rules, around.random, around.time.monotonic_s())
+        self._changed = around.changed
+        self._since_ts = around.time.now_ms()
+
+    @abstractmethod
+    async def stop(self) -> bool:
+        """End it for good, within its time and a little more. False: it could not be ended and is left behind."""
+
+    def become(self, state: State) -> None:
+        """Come to a state, and tell who is to be told."""
+        self.state, self._since_ts = state, self.time.now_ms()
+        if state not in (State.STARTING, State.STOPPING):
+            self.is_settled.set()
+        if state is State.FAILED and self.child.on_failed is not None:
+            self.child.on_failed(self.child.name, self.error)
+        self._changed(self)
+
+    def view(self) -> ChildView:
+        """Show it as it stands."""
+        return ChildView(
+            name=self.child.name,
+            group=self.child.group,
+            kind=self.child.kind,
+            state=self.state,
+            since_ts=self._since_ts,
+            restarts=self.restarts,
+            last_error=in_one_line(self.error) if self.error else None,
+        )
