@@ -19,6 +19,12 @@ T0 = 1_735_689_600_000
 SHARED = frozenset({"instruments", "bars", "mark_prices", "funding_rates", "news"})
 """Market data: they belong to nobody, and everybody signed in may read them."""
 
+PRIVATE = frozenset({"heartbeats"})
+"""The program's own: they belong to nobody, and no person may even look."""
+
+ALSO_NOBODYS = frozenset({"agent_logs"})
+"""Tables with people's rows in which a row without a person is the program's own, and seen by none."""
+
 SHARED_ROWS = {
     "instruments": "insert into instruments values ('BTC', 5, 40, '[]', false, 'test', now())",
     "bars": "insert into bars values ('BTC', 3600000, 0, 3600000, 1, 2, 1, 2, 5, 'test')",
@@ -57,6 +63,16 @@ USER_ROWS = {
     "notifications": "insert into notifications (id, user_id, key, kind, severity, deployment, title, body, created_at,"
     " next_try_at) values (sample($1, 'notification'), $1, 'k', 'halt', 'urgent', 'd', 't', 'b', now(), now())",
     "paper_venues": "insert into paper_venues (account_id, user_id) values (sample($1, 'account'), $1)",
+    "deployments": "insert into deployments (id, user_id, skill_version_id, account_id, mode, feed, config)"
+    " values (sample($1, 'deployment'), $1, sample($1, 'version'), sample($1, 'account'), 'paper', 'synthetic', '{}')",
+    "agent_commands": "insert into agent_commands (id, user_id, deployment_id, kind, deadline_at)"
+    " values (sample($1, 'command'), $1, sample($1, 'deployment'), 'stop', now())",
+    "agent_state": "insert into agent_state (deployment_id, user_id, owner, beat_at)"
+    " values (sample($1, 'deployment'), $1, 'o', now())",
+    "agent_logs": "insert into agent_logs (user_id, deployment_id, at, level, event)"
+    " values ($1, sample($1, 'deployment'), now(), 'info', 'e')",
+    "equity_points": "insert into equity_points values (sample($1, 'account'), $1, now(), 1000.5)",
+    "seen_bars": "insert into seen_bars values (sample($1, 'deployment'), $1, 'BTC', 60000, 0, 60000, 1, 2, 1, 2, 5)",
 }
 """A person's row of each table with people's rows, in the order in which they lean on each other.
 

@@ -12,15 +12,22 @@ import pytest
 from db.connection import Connection
 from db.errors import DatabaseError, NotPermitted
 from db.pool import Database
-from tests.integration.db.samples import SHARED, SHARED_ROWS, USER_ROWS
+from tests.integration.db.samples import PRIVATE, SHARED, SHARED_ROWS, USER_ROWS
 from tests.integration.db.walk import TABLES_SQL, faults, fill, grants, leaks
 
 WORKER_MAY = {
     "account_leases": "DELETE INSERT SELECT UPDATE(expires_at) UPDATE(fence) UPDATE(owner)",
+    "agent_commands": "SELECT UPDATE(acknowledged_at) UPDATE(error) UPDATE(finished_at) UPDATE(result) UPDATE(state)",
+    "agent_logs": "DELETE INSERT(at) INSERT(body) INSERT(deployment_id) INSERT(event) INSERT(level) INSERT(user_id)"
+    " SELECT",
+    "agent_state": "INSERT SELECT UPDATE",
     "bars": "INSERT SELECT",
     "decision_snapshots": "DELETE INSERT SELECT",
+    "deployments": "SELECT UPDATE(ended_at) UPDATE(reason) UPDATE(skill_version_id) UPDATE(started_at) UPDATE(status)",
+    "equity_points": "DELETE INSERT SELECT",
     "fills": "DELETE INSERT SELECT",
     "funding_rates": "INSERT SELECT",
+    "heartbeats": "DELETE INSERT SELECT UPDATE",
     "inference_totals": "DELETE INSERT SELECT UPDATE",
     "instruments": "INSERT SELECT UPDATE",
     "journal_entries": "DELETE INSERT SELECT",
@@ -33,6 +40,7 @@ WORKER_MAY = {
     "orders": "DELETE INSERT SELECT UPDATE",
     "paper_venues": "SELECT UPDATE(fence) UPDATE(saved_at) UPDATE(state)",
     "profiles": "SELECT",
+    "seen_bars": "INSERT SELECT",
     "sim_results": "INSERT SELECT",
     "sim_runs": "DELETE SELECT UPDATE",
     "sim_series": "INSERT SELECT",
@@ -44,6 +52,10 @@ WORKER_MAY = {
 """Everything that the worker may do, by table."""
 
 PEOPLE_MAY = {
+    "agent_commands": "INSERT(args) INSERT(deadline_at) INSERT(deployment_id) INSERT(id) INSERT(kind) INSERT(user_id)"
+    " SELECT",
+    "deployments": "INSERT(account_id) INSERT(config) INSERT(feed) INSERT(id) INSERT(mode) INSERT(skill_version_id)"
+    " INSERT(user_id) SELECT",
     "mcp_tools": "DELETE INSERT SELECT UPDATE",
     "paper_venues": "INSERT(account_id) INSERT(user_id) SELECT",
     "profiles": "SELECT UPDATE(settings)",
@@ -59,7 +71,7 @@ PEOPLE_MAY = {
 async def test_every_table_is_closed(admin: Connection) -> None:
     """Row security is on and forced, policies ask who it is, and nobody else was granted anything."""
     assert await faults(admin) == []
-    assert {row["name"] for row in await admin.fetch(TABLES_SQL)} == {*USER_ROWS, *SHARED}
+    assert {row["name"] for row in await admin.fetch(TABLES_SQL)} == {*USER_ROWS, *SHARED, *PRIVATE}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +93,13 @@ async def test_every_table_is_closed(admin: Connection) -> None:
         ("grant select on fills to public", "fills: PUBLIC may SELECT"),
         ("grant select (px) on fills to agentic_app", "fills: agentic_app may SELECT(px)"),
         ("grant delete on news to authenticated", "news: people may DELETE SELECT"),
+        ("grant select on heartbeats to authenticated", "heartbeats: people may SELECT"),
+        ("alter table heartbeats no force row level security", "heartbeats: row security is not enabled"),
+        (
+            "create policy p on heartbeats for select to authenticated using (true)",
+            "heartbeats: a policy is for ['authenticated']",
+        ),
+        ("alter table agent_logs drop column user_id cascade", "agent_logs: it has no user_id"),
         ("create view planted as select * from orders", "planted: what is no table"),
         (
             "create function f() returns int language sql security definer as 'select 1'",
@@ -146,6 +165,22 @@ async def test_with_nobody_signed_in_there_is_nothing(
                     table: await connection.fetchval(f"select count(*) from {table}") for table in USER_ROWS
                 }
             assert seen == dict.fromkeys(USER_ROWS, 0)
+
+
+async def test_what_is_the_programs_own_is_seen_by_no_person(
+    database: Database, admin: Connection, owner: UUID
+) -> None:
+    """Its processes, and its lines of the log that are about nobody."""
+    await fill(admin, owner)
+    await admin.execute("insert into agent_logs (at, level, event) values (now(), 'info', 'mine')")
+    async with database.as_user(owner) as connection:
+        assert [row["event"] for row in await connection.fetch("select event from agent_logs")] == ["e"]
+    async with database.as_worker() as connection:
+        assert await connection.fetchval("select count(*) from agent_logs") == 2
+        assert await connection.fetchval("select count(*) from heartbeats") == 0
+    with pytest.raises(NotPermitted):
+        async with database.as_user(owner) as connection:
+            await connection.execute("select owner from heartbeats")
 
 
 async def test_market_data_is_read_by_all_and_written_by_the_worker(
@@ -223,6 +258,11 @@ async def test_a_person_cant_hang_a_row_on_somebody_elses(
         f" (gen_random_uuid(), '{owner}', {theirs}, 7, 'mine', '', '{{}}')",
         f"insert into sim_runs (id, user_id, skill_version_id, config) values"
         f" (gen_random_uuid(), '{owner}', sample('{other_user}', 'version'), '{{}}')",
+        f"insert into deployments (id, user_id, skill_version_id, account_id, mode, feed, config) values"
+        f" (gen_random_uuid(), '{owner}', sample('{owner}', 'version'), sample('{other_user}', 'account'), 'paper',"
+        " 'live', '{}')",
+        f"insert into agent_commands (id, user_id, deployment_id, kind, deadline_at) values"
+        f" (gen_random_uuid(), '{owner}', sample('{other_user}', 'deployment'), 'stop', now())",
     ):
         with pytest.raises(DatabaseError, match="foreign key"):
             async with database.as_user(owner) as connection:

@@ -10,7 +10,14 @@ from uuid import UUID
 from db.connection import Connection
 from db.errors import DatabaseError
 from db.pool import Database
-from tests.integration.db.samples import SAMPLE_ID_SQL, SHARED, SHARED_ROWS, USER_ROWS
+from tests.integration.db.samples import (
+    ALSO_NOBODYS,
+    PRIVATE,
+    SAMPLE_ID_SQL,
+    SHARED,
+    SHARED_ROWS,
+    USER_ROWS,
+)
 
 STRANGER = UUID("00000000-0000-7000-8000-00000000000c")
 """Somebody who has nothing yet, in whose name nobody else may write."""
@@ -59,6 +66,8 @@ async def faults(admin: Connection) -> list[str]:
         name = table["name"]
         if table["kind"] not in ("r", "p"):
             found.append(f"{name}: what is no table has no row security of its own")
+        elif name in PRIVATE:
+            found += [f"{name}: {fault}" async for fault in _faults_of_private_table(admin, table)]
         elif name not in SHARED:
             found += [f"{name}: {fault}" async for fault in _faults_of_user_table(admin, table)]
     for role in ("PUBLIC", "anon", "service_role", "agentic_app", "authenticator"):
@@ -67,6 +76,7 @@ async def faults(admin: Connection) -> list[str]:
     found += [
         f"{name}: people may {people[name]}" for name in SHARED & people.keys() if people[name] != "SELECT"
     ]
+    found += [f"{name}: people may {people[name]}" for name in PRIVATE & people.keys()]
     definers = await admin.fetch(_DEFINERS_SQL, list(DEFINERS))
     return found + [f"{row['proname']}: it acts as its owner, whoever calls it" for row in definers]
 
@@ -76,7 +86,7 @@ async def _faults_of_user_table(admin: Connection, table: Any) -> AsyncIterator[
         yield "there is no sample row of it; add one to samples.py"
     if not table["enabled"] or not table["forced"]:
         yield "row security is not enabled and forced"
-    if not table["owned"]:
+    if not table["owned"] and not (table["name"] in ALSO_NOBODYS and table["owned"] is not None):
         yield "it has no user_id, or one that may be null"
     policies = await admin.fetch(_POLICIES_SQL, table["name"])
     if not any(
@@ -88,6 +98,14 @@ async def _faults_of_user_table(admin: Connection, table: Any) -> AsyncIterator[
             yield f"a policy is for {policy['roles']}"
         if policy["roles"] == ["authenticated"] and "auth.uid()" not in policy["condition"]:
             yield "a policy for people does not ask who they are"
+
+
+async def _faults_of_private_table(admin: Connection, table: Any) -> AsyncIterator[str]:
+    if not table["enabled"] or not table["forced"]:
+        yield "row security is not enabled and forced"
+    for policy in await admin.fetch(_POLICIES_SQL, table["name"]):
+        if policy["roles"] != ["agentic_worker"]:
+            yield f"a policy is for {policy['roles']}"
 
 
 async def leaks(

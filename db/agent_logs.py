@@ -1,0 +1,99 @@
+"""What the program logs, where other processes and people can read it: a deployment's lines, and the program's own.
+
+Lines get their ids under a lock that lasts until they are committed. So whoever has read up to an id has missed none
+below it, and may go on from there.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from db.connection import Connection, to_json
+
+MOST_EVENT = 2_000
+MOST_BODY_BYTES = 16_000
+KEPT_DAYS = 14
+"""How long a line is kept at least; row security holds it too."""
+
+
+class LogRow(NamedTuple):
+    """A line: `ts` in UTC ms, what happened, and its values. Without a user it is the program's, and no person's."""
+
+    ts: int
+    deployment_id: UUID | None
+    user_id: UUID | None
+    level: str
+    event: str
+    body: dict[str, Any]
+
+
+class KeptLog(NamedTuple):
+    """A line with the id that it was kept under."""
+
+    id: int
+    row: LogRow
+
+
+_WRITE_SQL = """
+insert into agent_logs (at, deployment_id, user_id, level, event, body)
+select * from unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::jsonb[])
+"""
+
+
+async def write_logs(connection: Connection, rows: Sequence[LogRow]) -> None:
+    """Write lines in their order, as the worker. A transaction of its own is best: others wait until it ends.
+
+    What is too long is cut, and what can't be stored as text is marked: a line is written, whatever is in it.
+    """
+    if not rows:
+        return
+    await connection.execute("select pg_advisory_xact_lock(hashtextextended('agentic:logs', 0))")
+    await connection.execute(_WRITE_SQL, *zip(*map(_storable, rows), strict=True))
+
+
+async def tail_logs(
+    connection: Connection, deployment_id: UUID | None, *, after_id: int | None = None, limit: int = 200
+) -> list[KeptLog]:
+    """Give the newest lines of a deployment, oldest first; or those next after an id, to follow what comes.
+
+    Without a deployment: of all that one can see.
+    """
+    rows = await connection.fetch(
+        "select id, at, deployment_id, user_id, level, event, body from agent_logs"
+        " where ($1::uuid is null or deployment_id = $1) and ($2::bigint is null or id > $2)"
+        f" order by id {'desc' if after_id is None else ''} limit $3",
+        deployment_id,
+        after_id,
+        limit,
+    )
+    found = [KeptLog(row["id"], LogRow(*row[1:])) for row in rows]
+    return found[::-1] if after_id is None else found
+
+
+async def forget_logs(connection: Connection, older_than_days: int = KEPT_DAYS) -> int:
+    """Delete lines that are older, as the worker, and say how many. None younger than two weeks are deleted."""
+    done = await connection.execute(
+        "delete from agent_logs where at < now() - make_interval(days => $1)", older_than_days
+    )
+    return int(done.split()[-1])
+
+
+def _storable(row: LogRow) -> tuple[Any, ...]:
+    return (*row[:3], row.level, _text(row.event)[:MOST_EVENT], _body(row.body))
+
+
+def _text(said: str) -> str:
+    """What Postgres can store of a text: all but NUL and halves of surrogate pairs."""
+    return said.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _body(values: dict[str, Any]) -> bytes:
+    try:
+        body = to_json(values)
+    except TypeError:  # not JSON, or not text
+        body = orjson.dumps({"unreadable": _text(repr(values))[:MOST_BODY_BYTES]})
+    if len(body) > MOST_BODY_BYTES:
+        body = orjson.dumps({"cut": body.decode()[: MOST_BODY_BYTES // 2]})
+    return body.replace(b"\\u0000", b"\\ufffd")

@@ -1,0 +1,61 @@
+"""Equity over time: a point for each bar of a deployment's account."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
+from uuid import UUID
+
+from db.connection import Connection
+
+WHOLE_DAYS = 30
+"""For how long every point is kept; row security holds it too. Later the last of each hour is."""
+
+
+class PointRow(NamedTuple):
+    """What an account was worth at an instant (UTC ms), in USD."""
+
+    account_id: UUID
+    user_id: UUID
+    ts: int
+    equity: Decimal
+
+
+async def write_points(connection: Connection, points: Sequence[PointRow]) -> None:
+    """Write points of any accounts, as the worker. One that is there stays as it is."""
+    if points:
+        await connection.execute(
+            "insert into equity_points (account_id, user_id, ts, equity)"
+            " select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::numeric[]) on conflict do nothing",
+            *zip(*points, strict=True),
+        )
+
+
+async def load_points(
+    connection: Connection, account_id: UUID, from_ts: int | None = None, to_ts: int | None = None
+) -> list[PointRow]:
+    """Give an account's points in [from, to), in order."""
+    rows = await connection.fetch(
+        "select account_id, user_id, ts, equity from equity_points where account_id = $1"
+        " and ($2::timestamptz is null or ts >= $2) and ($3::timestamptz is null or ts < $3) order by ts",
+        account_id,
+        from_ts,
+        to_ts,
+    )
+    return [PointRow(*row) for row in rows]
+
+
+_THIN_SQL = """
+delete from equity_points p using deployments d
+where d.account_id = p.account_id and d.feed not like 'replay:%' and p.ts < now() - make_interval(days => $1)
+  and exists (select from equity_points later where later.account_id = p.account_id
+    and later.ts > p.ts and later.ts < date_trunc('hour', p.ts) + interval '1 hour')
+"""
+
+
+async def thin_points(connection: Connection, older_than_days: int = WHOLE_DAYS) -> int:
+    """Leave the last point of each hour of what is older, as the worker, and say how many went.
+
+    A replay's points are left alone: its time is not ours.
+    """
+    done = await connection.execute(_THIN_SQL, older_than_days)
+    return int(done.split()[-1])
