@@ -44,7 +44,7 @@ from domain.journal import HaltCause, HaltPhase
 from domain.notices import CommandEnded, Started
 from domain.notices import Stopped as StoppedNotice
 from domain.snapshots import TickOutcome
-from domain.time import SECOND_MS
+from domain.time import SECOND_MS, iso
 
 FINISH_TICK_MS = 15 * SECOND_MS
 """How long a tick in hand may take to end by itself when its deployment is stopped."""
@@ -408,7 +408,9 @@ class DeploymentActor(Actor):
         plan = self._plan
         await self._engine.ask(Adopt(plan.skill.market.symbols, plan.caps), timeout_s=ASK_S)
         self._drive()
-        await self._finish(command, {"from": before.row.skill_number, "to": plan.row.skill_number})
+        versions = {"from": before.row.skill_number, "to": plan.row.skill_number}
+        self._log("info", "goes on with another version", **versions, market=iso(self._now))
+        await self._finish(command, versions)
 
     # Ends.
 
@@ -436,7 +438,7 @@ class DeploymentActor(Actor):
         after(self._status, step)
         async with self._office.database.as_worker() as connection:
             self._status = await move_deployment(connection, self._plan.row.id, step, reason=reason)
-        self._log("info", f"is {self._status}", step=step.value)
+        self._log("info", f"is {self._status}", step=step.value, market=iso(self._now))
 
     async def _finish(self, command: CommandRow, result: dict[str, Any]) -> None:
         async with self._office.database.as_worker() as connection:
