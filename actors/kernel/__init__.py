@@ -9,12 +9,13 @@ from actors.kernel.children import Done, Failed, Outcome
 from actors.kernel.dead_letters import DeadLetter, DeadLetters
 from actors.kernel.errors import ActorFailed, AskTimeout, MailboxFull, Stopped
 from actors.kernel.exits import NO_RESTART, Ending, Exit, NoRestart, Policy, in_one_line
+from actors.kernel.manual_time import ManualTime, settle
 from actors.kernel.message import Lane, Mail, Message, Request, WhenFull
 from actors.kernel.ref import Ref
 from actors.kernel.spec import Spec
 from actors.kernel.stats import ActorStats, Change, Counts, State
 from actors.kernel.system import System
-from actors.kernel.time import ManualTime, Time, WallTime, settle
+from actors.kernel.time import Time, WallTime
 
 __all__ = [
     "NO_RESTART",

@@ -12,6 +12,8 @@ from actors.kernel.time import Time
 
 Waiting = tuple[float, str, type]
 """(when it runs out, who was asked, what for)"""
+CLOSE_S = 1e-6
+"""What is due this soon is due."""
 
 
 class Deadlines:
@@ -36,7 +38,7 @@ class Deadlines:
         row, now_s = self._rows[timeout_s], self._time.monotonic_s()
         while row:
             answer, (due_s, who, what) = next(iter(row.items()))
-            if due_s > now_s:
+            if due_s > now_s + CLOSE_S:
                 self._time.call_later(due_s - now_s, partial(self._sweep, timeout_s))
                 return
             del row[answer]
