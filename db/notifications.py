@@ -33,10 +33,14 @@ class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A notification that waits to be sent. `message` is None until it was part of one; `delivered` are who has it."""
+    """A notification that waits to be sent; `seq` is the order in which they were told.
+
+    `message` is None until it was part of one; `delivered` are the receivers who have that.
+    """
 
     id: UUID
     user_id: UUID
+    seq: int
     kind: str
     severity: str
     deployment: str
@@ -110,12 +114,12 @@ async def keep_notification(
 async def waiting(connection: Connection, now_ms: int, *, most: int = MOST_READ) -> list[Waiting]:
     """Give what is due, in the order in which it was told."""
     rows = await connection.fetch(
-        "select id, user_id, kind, severity, deployment, title, body, created_at, attempts, message, delivered"
-        " from notifications where state = 'queued' and next_try_at <= $1 order by next_try_at, id limit $2",
+        "select id, user_id, seq, kind, severity, deployment, title, body, created_at, attempts, message, delivered"
+        " from notifications where state = 'queued' and next_try_at <= $1 order by next_try_at, seq limit $2",
         now_ms,
         most,
     )
-    return sorted((Waiting(*row) for row in rows), key=lambda row: row.id)
+    return sorted((Waiting(*row) for row in rows), key=lambda row: row.seq)
 
 
 _CLAIM_SQL = """
@@ -196,7 +200,7 @@ async def list_notifications(
     """Give a person's notifications, the newest first."""
     rows = await connection.fetch(
         "select id, deployment_id, kind, severity, deployment, title, body, created_at, state, attempts, delivered,"
-        " sent_at, error from notifications where $2::text is null or state = $2 order by id desc limit $1",
+        " sent_at, error from notifications where $2::text is null or state = $2 order by seq desc limit $1",
         most,
         state,
     )

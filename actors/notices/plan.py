@@ -94,7 +94,7 @@ def plan(
         _try_again(made, rows)
     for rows in _grouped([row for row in sendable if not row.message], lambda row: (row.user_id, row.kind)):
         _share(made, rows, now_ms, rations)
-    made.messages.sort(key=lambda message: (-_GRAVITY.index(message.severity), message.rows[0].id))
+    made.messages.sort(key=lambda message: (-_GRAVITY.index(message.severity), message.rows[0].seq))
     return made
 
 

@@ -3,6 +3,7 @@
 -- deployment_id refers to nothing, so that what was told outlives what it was told of.
 create table public.notifications (
   id uuid primary key,
+  seq bigint generated always as identity,  -- the order in which they were told
   user_id uuid not null references auth.users (id) on delete cascade,
   deployment_id uuid,
   key text not null check (length(key) between 1 and 200),
@@ -21,7 +22,7 @@ create table public.notifications (
   error text check (length(error) <= 500),
   unique (user_id, key)
 );
-create index notifications_of_user on public.notifications (user_id, id);
+create index notifications_of_user on public.notifications (user_id, seq);
 create index notifications_that_wait on public.notifications (next_try_at) where state = 'queued';
 create index notifications_by_message on public.notifications (message) where message is not null;
 

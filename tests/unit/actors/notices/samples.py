@@ -77,6 +77,7 @@ def waiting(count: int = 1, **fields: object) -> list[Waiting]:
             Waiting(
                 id=uuid7(T0 + 1000 * n),
                 user_id=ME,
+                seq=n,
                 kind="fill",
                 severity="info",
                 deployment="trend",

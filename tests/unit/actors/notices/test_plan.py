@@ -125,6 +125,7 @@ def test_each_is_in_one_place(rows: list[tuple[UUID, str, str, int]], taken: int
             user_id=user,
             kind=kind,
             severity=severity,
+            seq=n,
             attempts=tried,
             message=UUID(int=n) if tried else None,
         )[0]
