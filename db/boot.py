@@ -12,6 +12,7 @@ import asyncpg
 from db.connection import Connection, prepare_connection
 from db.embedded import Attached, attach
 from db.errors import DRIVER_ERRORS, Unavailable, translate, translated
+from db.listen import POLL_S, Listener
 from db.login import APP_ROLE, admin_login, app_login
 from db.migrate import migrate, pending, read_migrations, retrying
 from db.people import OWNER_EMAIL, ensure_user
@@ -44,6 +45,14 @@ class Prepared:
         async with _connected(self._admin_dsn) as connection:
             await prepare_connection(connection)
             yield connection
+
+    def listener(self, *, poll_s: float = POLL_S) -> Listener:
+        """What wakes this process when others notify it; one is enough for all of it. To be ended before `close`."""
+        login = app_login(admin_login(self._admin_dsn))
+        revive = self._server.ensure_running if self._server else None
+        return Listener(
+            self._admin_dsn, user=login.user, password=login.password, revive=revive, poll_s=poll_s
+        )
 
     async def close(self) -> None:
         """Close the pool and let go of the embedded server, which stops with the last one that uses it."""
