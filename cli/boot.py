@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,9 @@ from db.people import find_user
 from db.pool import Database
 from domain.time import Clock, SystemClock
 
+if TYPE_CHECKING:
+    from domain.notices import Notices
+
 T = TypeVar("T")
 
 
@@ -30,6 +33,13 @@ class House(msgspec.Struct, frozen=True):
     clock: Clock
     prepared: Prepared
     provider: Provider
+
+    @property
+    def notices(self) -> "Notices":
+        """Where to tell what happens to deployments. Made anew each time, with its templates loaded: ask once."""
+        from actors.notices.kept import KeptNotices
+
+        return KeptNotices(self.database, self.clock)
 
 
 @asynccontextmanager

@@ -25,21 +25,24 @@ import msgspec
 
 from cli.checks import Check, State
 from cli.doctor_models import check_probe, check_spending, check_thinking
+from cli.doctor_notify import check_notifications
 from config.settings import ENV_FILE, Settings, SettingsError, load_settings
 from db.boot import prepare
 from db.errors import DatabaseError
 from db.inference import spent
 from db.migrate import read_migrations
+from db.notifications import count_failed
 from db.postgres_files import files_of, programs, run, server_user
 from db.skills import find_version, list_skills
 from domain.money import ZERO
-from domain.time import SystemClock, iso, parse_ts
+from domain.time import DAY_MS, SystemClock, iso, parse_ts
 
 DISTRIBUTION = "agentic-trading"
 LOCK = Path(__file__).parent.parent / "requirements" / "base.lock"
 PYTHON_NEEDED = (3, 11)
 DISK_NEEDED_BYTES = 200 * 2**20
 DISK_WANTED_BYTES = 2 * 2**30
+WEEK_MS = 7 * DAY_MS
 
 
 def run_checks(*, probe: bool = False) -> list[Check]:
@@ -73,6 +76,7 @@ def _checks_of(settings: Settings) -> Iterable[Check]:
     yield database
     yield from check_thinking(settings, inside.models, now_ms)
     yield check_spending(settings, inside.spent_usd, inside.spent_by_all_usd)
+    yield check_notifications(settings, inside.given_up)
 
 
 def check_system(system: str, description: str) -> Check:
@@ -121,9 +125,9 @@ def check_imports() -> Check:
 
 
 def check_clock(now_ms: int) -> Check:
-    """The clock can't be earlier than the program's newest migration."""
+    """The clock can't be much earlier than the program's newest migration, whose date also orders it."""
     written = read_migrations()[-1].version
-    earliest = parse_ts(f"{written[:4]}-{written[4:6]}-{written[6:8]}")
+    earliest = parse_ts(f"{written[:4]}-{written[4:6]}-{written[6:8]}") - WEEK_MS
     found = f"{iso(now_ms // 1000 * 1000)}; the local zone is {time.tzname[0]}, all times are kept in UTC"
     if now_ms >= earliest:
         return Check("clock", State.OK, found)
@@ -184,11 +188,15 @@ def check_database(home: Path, database_url: str | None) -> Check:
 
 
 class Inside(msgspec.Struct, frozen=True):
-    """What other checks need of the database: the models of the owner's Skills by name, and what the day has cost."""
+    """What other checks need of the database: the models of the owner's Skills by name, and what the day has cost.
+
+    `given_up` is how many notifications of the owner did not reach everybody in the last 24 hours.
+    """
 
     models: dict[str, str] = {}
     spent_usd: Decimal = ZERO
     spent_by_all_usd: Decimal = ZERO
+    given_up: int = 0
 
 
 def look_into_database(home: Path, database_url: str | None, now_ms: int) -> tuple[Check, Inside]:
@@ -196,7 +204,7 @@ def look_into_database(home: Path, database_url: str | None, now_ms: int) -> tup
     try:
         if database_url is None and not files_of(home).data.exists():
             return Check("database", State.OK, "embedded, made at the first start"), Inside()
-        inside = asyncio.run(_inside(home, database_url, iso(now_ms)[:10]))
+        inside = asyncio.run(_inside(home, database_url, now_ms))
     except (DatabaseError, OSError) as error:
         todo = "see `agentic doctor --settings` for where it is sought"
         return Check("database", State.BAD, str(error), todo), Inside()
@@ -205,7 +213,8 @@ def look_into_database(home: Path, database_url: str | None, now_ms: int) -> tup
     return Check("database", State.OK, found), inside
 
 
-async def _inside(home: Path, database_url: str | None, day: str) -> Inside:
+async def _inside(home: Path, database_url: str | None, now_ms: int) -> Inside:
+    day = iso(now_ms)[:10]
     opened = await prepare(home, database_url)
     try:
         async with opened.database.as_user(opened.owner_id) as connection:
@@ -215,8 +224,9 @@ async def _inside(home: Path, database_url: str | None, day: str) -> Inside:
                 if (version := await find_version(connection, row.name))
             }
             own = await spent(connection, opened.owner_id, f"day:{day}")
+            given_up = await count_failed(connection, now_ms - DAY_MS)
         async with opened.database.as_worker() as connection:
-            return Inside(models, own, await spent(connection, opened.owner_id, f"all:{day}"))
+            return Inside(models, own, await spent(connection, opened.owner_id, f"all:{day}"), given_up)
     finally:
         await opened.close()
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "halt": Lazy("cli.halt", "Halts: lift one by hand"),
     "decisions": Lazy("cli.decisions", "Why a run did what it did: its decisions, or the whole story of one"),
     "tools": Lazy("cli.tools", "Tools: ours, and those of MCP servers, which need your approval"),
+    "notify": Lazy("cli.notify", "Notifications: what you were told, and a test of the way out"),
     "user": Lazy("cli.user", "People: add one"),
     "doctor": Lazy("cli.doctor_command", "Say what is wrong with this machine's set-up, and every setting"),
 }

@@ -1,11 +1,15 @@
 """The secrets among the settings, to the letter, so that they can be kept out of what is logged and shown."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
-from config.settings import Settings
+from config.settings import Settings, notification_urls
+
+_TOKEN = r"[^/@:?&=,+]{16,}"
+"""A piece of a notification's URL that is long enough to be what lets one in."""
 
 
 def secrets_of(settings: Settings) -> list[str]:
@@ -15,6 +19,8 @@ def secrets_of(settings: Settings) -> list[str]:
         value = getattr(settings, field)
         if isinstance(value, SecretStr):
             found += _with_password(value.get_secret_value())
+    for url in notification_urls(settings.notify_urls):
+        found += [*_with_password(url), *re.findall(_TOKEN, url)]
     for server in settings.mcp_servers.values():
         found += list(_given_to(server))
     return found

@@ -205,3 +205,11 @@ async def list_notifications(
         state,
     )
     return [NotificationRow(*row) for row in rows]
+
+
+async def count_failed(connection: Connection, since_ms: int) -> int:
+    """Count a person's notifications that were told since an instant and did not reach everybody."""
+    found: int = await connection.fetchval(
+        "select count(*) from notifications where state = 'failed' and created_at >= $1", since_ms
+    )
+    return found

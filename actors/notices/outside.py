@@ -92,7 +92,8 @@ def receivers_of(urls: Sequence[str]) -> list[Receiver]:
     for place, url in enumerate(urls, 1):
         service = Apprise.instantiate(url, asset=asset)
         if service is None:
-            raise ReceiverError(f"URL {place} of {len(urls)} is not one that apprise can use")
+            where = f"URL {place} of {len(urls)} in AGENTIC_NOTIFY_URLS"
+            raise ReceiverError(f"{where} is not one that apprise can use; see docs/notifications.md")
         kind = _kind(service)
         numbers[kind] += 1
         name = kind if numbers[kind] == 1 else f"{kind}-{numbers[kind]}"

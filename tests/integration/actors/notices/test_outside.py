@@ -147,7 +147,10 @@ async def test_a_bug_of_the_library_is_a_problem_without_its_words(
 )
 def test_a_url_that_can_not_be_used_is_told_by_its_place(url: str, all_said: Callable[[], str]) -> None:
     """And not by what is in it."""
-    with pytest.raises(ReceiverError, match=r"^URL 2 of 2 is not one that apprise can use$"):
+    with pytest.raises(
+        ReceiverError,
+        match=r"^URL 2 of 2 in AGENTIC_NOTIFY_URLS is not one that apprise",
+    ):
         receivers_of(["json://localhost", url])
 
     assert TOKEN not in all_said()
