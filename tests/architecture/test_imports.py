@@ -19,6 +19,7 @@ FORBIDDEN = {
     "agent/planted.py": "import brokers.base",
     "simulator/planted.py": "import aiohttp",
     "actors/planted.py": "import config.settings",
+    "actors/planted_too.py": "import apprise",
     "control/planted.py": "import rich",
     "supervisor/planted.py": "import web",
     "web/planted.py": "import db.pool",
