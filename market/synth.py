@@ -52,7 +52,7 @@ def make_up(instrument: Instrument, interval_ms: int, from_ts: int, to_ts: int, 
     ts = np.arange(from_ts, to_ts, interval_ms, dtype=np.int64)
     drift, volatility = _regimes(dice, ts, interval_ms)
     path = _walk(dice, drift, volatility)
-    trades = path * _usual_price(instrument)
+    trades = path * usual_price(instrument)
     prices = _legal_candles(trades, instrument.sz_decimals)
     volume = _volume(dice, ts, interval_ms, volatility, prices[3], instrument.sz_decimals)
     basis = 1 + _BASIS * _smooth(dice.standard_normal(len(ts)), 12)
@@ -93,12 +93,18 @@ def _walk(dice: np.random.Generator, drift: Floats, volatility: Floats) -> Float
     return candles
 
 
-def _legal_candles(candles: Floats, sz_decimals: int) -> Floats:
-    """Round prices to what the venue allows; high and low enclose what rounding made of open and close."""
+def legal_prices(prices: Floats, sz_decimals: int) -> Floats:
+    """Round prices to the nearest that the venue allows. What is larger stays larger, or becomes equal."""
     smallest = 10.0 ** -(PRICE_DECIMALS - sz_decimals)
-    places = SIGNIFICANT_FIGURES - 1 - np.floor(np.log10(np.maximum(candles, smallest)))
+    places = SIGNIFICANT_FIGURES - 1 - np.floor(np.log10(np.maximum(prices, smallest)))
     scale = 10.0 ** np.clip(places, 0, PRICE_DECIMALS - sz_decimals)
-    legal: Floats = np.maximum(np.rint(candles * scale), 1) / scale
+    legal: Floats = np.maximum(np.rint(prices * scale), 1) / scale
+    return legal
+
+
+def _legal_candles(candles: Floats, sz_decimals: int) -> Floats:
+    """Legal prices; high and low enclose what rounding made of open and close."""
+    legal = legal_prices(candles, sz_decimals)
     legal[1], legal[2] = legal.max(axis=0), legal.min(axis=0)
     return legal
 
@@ -165,7 +171,7 @@ def _story(symbol: str, seed: int, day_end: int, minute: int, move: float) -> St
     )
 
 
-def _usual_price(instrument: Instrument) -> float:
+def usual_price(instrument: Instrument) -> float:
     """Where the walk begins: near what people know, else by the size step, so that sizes stay sensible."""
     known = _USUAL_PRICES.get(instrument.symbol)
     return known or float(Decimal(20) * Decimal(10) ** (instrument.sz_decimals - 1))

@@ -42,7 +42,7 @@ class Gap(msgspec.Struct, frozen=True):
     """The prices of a symbol stopped coming, or (`is_over`) come again.
 
     `since` is the instant of the last mark before it, in the feed's time; None where there was none. `lasted_s` is how
-    long it has been open.
+    long there was none.
     """
 
     symbol: str
@@ -59,7 +59,7 @@ class _Heard(NamedTuple):
 
 
 class _Open(NamedTuple):
-    """A gap that is open."""
+    """A gap that is open: the last mark before it, and when it was heard."""
 
     since: int | None
     at_s: float
@@ -127,8 +127,9 @@ class Freshness:
             return Gap(symbol, opened.since, is_over=True, lasted_s=now_s - opened.at_s)
         if opened is not None or (last is None and now_s - self._began_s <= FRESH_S):
             return None
-        self._gaps[symbol] = _Open(None if last is None else last.ts, now_s)
-        return Gap(symbol, self._gaps[symbol].since)
+        opened = _Open(None, self._began_s) if last is None else _Open(last.ts, last.at_s)
+        self._gaps[symbol] = opened
+        return Gap(symbol, opened.since)
 
     def _age_ms(self, heard: _Heard, now_s: float) -> int:
         return max(self._clock_ms(now_s) - heard.ts, round((now_s - heard.at_s) * 1000))

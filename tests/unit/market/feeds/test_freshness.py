@@ -51,7 +51,7 @@ def test_a_gap_is_told_when_it_opens_and_when_it_closes_and_not_in_between() -> 
         if second == 25:
             assert told == [Gap("ETH", T0 + 9_000)]
         elif second == 40:
-            assert told == [Gap("ETH", T0 + 9_000, is_over=True, lasted_s=15.0)]
+            assert told == [Gap("ETH", T0 + 9_000, is_over=True, lasted_s=31.0)]
         else:
             assert told == []
 
