@@ -14,8 +14,10 @@ from domain.time import Clock
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 5.0
+PATIENCE_S = 2.0
 """How long a teller is kept waiting for a database that does not answer."""
+BLIND_MS = 10_000
+"""For how long after that what is only good to know is not tried, so that nobody waits again and again."""
 
 
 class KeptNotices:
@@ -24,16 +26,21 @@ class KeptNotices:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._failed_ms = -BLIND_MS
         prepare()
 
     async def tell(self, user_id: UUID, deployment_id: UUID | None, notice: Notice, *, key: str) -> None:
         """Keep a notice in a transaction of its own: as `domain.notices.Notices` promises."""
         matters = notice.severity is not Severity.INFO
+        if not matters and 0 <= self._clock.now_ms() - self._failed_ms < BLIND_MS:
+            log.warning("a notice of %s (%s) is lost: the database was out of reach", notice.kind, key)
+            return
         try:
             async with asyncio.timeout(PATIENCE_S), self._database.as_worker(waits=matters) as connection:
                 await self.note(connection, user_id, deployment_id, notice, key=key)
         except (DatabaseError, TimeoutError) as error:
-            log.warning("a notice of %s (%s) could not be kept: %s", notice.kind, key, error)
+            self._failed_ms = self._clock.now_ms()
+            log.warning("a notice of %s (%s) is lost: %s", notice.kind, key, error or "no answer in time")
 
     async def note(
         self, connection: Connection, user_id: UUID, deployment_id: UUID | None, notice: Notice, *, key: str

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.notices.kept import KeptNotices
+from actors.notices.kept import BLIND_MS, KeptNotices
 from actors.notices.outbox import CLAIM_MS, FIRST_PAUSE_MS, LOST, NOBODY, NOT_THE_OWNER, Outbox, pause_ms
 from actors.notices.outside import Messenger, receivers_of
 from actors.notices.plan import MOST_TRIES
@@ -106,16 +106,38 @@ async def test_a_notice_is_kept_with_what_it_tells_of_or_not_at_all(database: Da
     assert len(await desk.rows()) == 1
 
 
-async def test_telling_hurts_nobody_when_the_database_is_gone(
-    database: Database, owner: UUID, caplog: pytest.LogCaptureFixture
+async def test_telling_hurts_nobody_when_the_database_is_away(
+    database: Database, admin: Connection, owner: UUID, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The notice is lost and logged, and whoever told it goes on."""
+    """The notice is lost and logged, and for a while none waits for it again but what is grave."""
     desk = Desk(database, owner, [])
-    await database.close()
+    await admin.execute("alter table notifications rename to away")
+    await desk.fills("first")
+    await admin.execute("alter table away rename to notifications")
+    await desk.fills("second")
+    await desk.notices.tell(owner, DEPLOYMENT, one_of_each()[-1], key="grave")
+    desk.clock.move_to(T0 + BLIND_MS)
+    await desk.fills("third")
 
-    await desk.fills("trend")
+    assert [row.title.split(":")[0] for row in await desk.rows()] == [
+        "trend failed and was given up",
+        "third",
+    ]
+    for name in ("first", "second"):
+        assert f"a notice of fill (fill:{name}:{T0}) is lost" in caplog.text
 
-    assert "a notice of fill (fill:trend:" in caplog.text
+
+async def test_nobody_waits_long_to_tell_something(
+    database: Database, admin: Connection, owner: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the database hangs, whoever tells goes on after a moment."""
+    monkeypatch.setattr("actors.notices.kept.PATIENCE_S", 0.05)
+    desk = Desk(database, owner, [])
+    async with admin.transaction():
+        await admin.execute("lock table notifications")
+        await desk.fills("trend")
+
+    assert await desk.rows() == []
 
 
 async def test_a_flood_is_a_few_messages_and_loses_nothing(database: Database, owner: UUID) -> None:
