@@ -14,6 +14,7 @@ from cli.provider import provider_of
 from config.settings import Settings, load_settings
 from control.errors import NotFound
 from db.boot import Prepared, prepare
+from db.listen import Listener
 from db.people import find_user
 from db.pool import Database
 from domain.time import Clock, SystemClock
@@ -33,6 +34,9 @@ class House(msgspec.Struct, frozen=True):
     clock: Clock
     prepared: Prepared
     provider: Provider
+    listener: (
+        Listener  # what wakes this process; `agentic up` runs it, and its groups say what they want to hear
+    )
 
     @property
     def notices(self) -> "Notices":
@@ -55,7 +59,8 @@ async def house(user: str | None = None) -> AsyncIterator[House]:
         user_id = await _person(prepared, user or acting_as.get())
         clock = SystemClock()
         async with provider_of(settings, clock) as provider:
-            yield House(settings, prepared.database, user_id, clock, prepared, provider)
+            listener = prepared.listener()
+            yield House(settings, prepared.database, user_id, clock, prepared, provider, listener)
     finally:
         await prepared.close()
 

@@ -21,7 +21,7 @@ from config.secrets import secrets_of
 from config.settings import Settings, load_settings
 from domain.ids import token
 from domain.time import SystemClock, iso
-from supervisor.children import Child
+from supervisor.children import Child, Service, looped
 from supervisor.control_socket import serving
 from supervisor.logbook import Logbook, logging_to
 from supervisor.operations import Operations
@@ -108,6 +108,7 @@ async def _work(options: Options) -> None:
             page = _page(home, listener)
             children = [
                 showing(supervisor, home.database, logbook),
+                Service(name="listener", group="supervisor", make=looped(home.listener.run)),
                 *_children(options, home, supervisor, page),
             ]
             async with supervisor.keeping(children, stop):

@@ -24,7 +24,7 @@ NOW = parse_ts("2026-01-01")
 def home(database: Database, database_url: str, owner: UUID) -> House:
     """An open house with nothing in it."""
     prepared = Prepared(database, owner, database_url, None)
-    return House(Settings(), database, owner, ManualClock(NOW), prepared, NO_MODELS)
+    return House(Settings(), database, owner, ManualClock(NOW), prepared, NO_MODELS, prepared.listener())
 
 
 async def test_the_demo_is_made_once(home: House) -> None:

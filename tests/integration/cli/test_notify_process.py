@@ -1,18 +1,27 @@
-"""The group `notifications` as a process of its own: told in one process, sent by another."""
+"""The group `notifications`: woken by what is grave, and a process of its own that sends what another tells."""
 
+import asyncio
 import signal
 from pathlib import Path
 from uuid import UUID
 
 import anyio
 
+from actors.kernel import ManualTime
 from actors.notices.kept import KeptNotices
+from cli.boot import House
+from cli.groups.notifications import children
+from config.settings import Settings
+from db.boot import Prepared
 from db.connection import Connection
 from db.pool import Database
-from domain.notices import GaveUp
+from domain.notices import Flattened, GaveUp
 from domain.time import SystemClock
+from supervisor.supervisor import Identity, Supervisor
 from tests.integration.cli.test_up import LONGEST_S, started
 from tests.standins.inbox import inbox_thread
+from tests.standins.provider import NO_MODELS
+from tests.unit.actors.notices.samples import T0, D
 
 TOKEN = "planted-0123456789"
 
@@ -22,6 +31,23 @@ async def settled(admin: Connection) -> None:
     with anyio.fail_after(LONGEST_S):
         while not await admin.fetchval("select true from notifications where error is not null"):
             await anyio.sleep(0.01)
+
+
+async def test_what_is_grave_is_not_waited_for(
+    database: Database, database_url: str, admin: Connection, owner: UUID
+) -> None:
+    """It wakes the notifier, through the one connection of the process that listens; the rest is found in its time."""
+    time = ManualTime(T0)
+    prepared = Prepared(database, owner, database_url, None)
+    listener = prepared.listener(poll_s=LONGEST_S)
+    home = House(Settings(), database, owner, time, prepared, NO_MODELS, listener)
+    identity = Identity(owner="here:1:x", host="here", pid=1, groups=["notifications"], started_ts=T0)
+    supervisor = Supervisor(identity, time, lambda: 0.5)
+    async with supervisor.keeping(children(home, supervisor), asyncio.Event()), listener:
+        await home.notices.tell(owner, None, Flattened(ts=T0, deployment="calm", equity=D(1)), key="calm")
+        assert await admin.fetchval("select count(*) from notifications where error is not null") == 0
+        await home.notices.tell(owner, None, GaveUp(ts=T0, deployment="grave", reason=""), key="grave")
+        await settled(admin)
 
 
 async def everything(admin: Connection) -> str:
