@@ -9,7 +9,7 @@ from typing import Protocol
 
 from domain.feeds import BarClosed, FeedEvent, FeedSpec, FundingSettled, Mark, Quote
 from domain.instruments import Instrument
-from market.feeds.freshness import Gap, Health
+from market.feeds.freshness import Health, Silence
 from market.growing import GrowingHistory
 
 Listener = Callable[[FeedEvent], None]
@@ -78,7 +78,7 @@ class Feed(Protocol):
         An event is in `history` before it is told. Raises ValueError for a symbol that the feed does not have.
         """
 
-    def watch(self, listener: Callable[[Gap], None]) -> Subscription:
+    def watch(self, listener: Callable[[Silence], None]) -> Subscription:
         """Be told when the prices of a symbol stop coming, and when they come again."""
 
     async def run(self) -> None:

@@ -33,6 +33,7 @@ _RESTLESS = 0.4  # how much that varies from day to day
 _USD_A_DAY = 250e6
 _USUAL_RATE = 1.25e-5  # hourly, as the venue's interest component
 _LARGEST_RATE = 4e-4
+_AT_HAND = 3  # days, hours and minutes that are kept: the last, this one and the next
 
 
 class Candles(msgspec.Struct, frozen=True):
@@ -64,14 +65,18 @@ class Path:
         self.instrument = instrument
         self._seed = seed
         self._usual = usual_price(instrument)
-        self._hours_of = lru_cache(2)(lambda day: self._hours(day * 24, 24))
-        self._minutes_of = lru_cache(2)(self._minutes_at)
-        self._seconds_of = lru_cache(2)(self._seconds)
+        self._hours_of = lru_cache(_AT_HAND)(lambda day: self._hours(day * 24, 24))
+        self._minutes_of = lru_cache(_AT_HAND)(self._minutes_at)
+        self._seconds_of = lru_cache(_AT_HAND)(self._seconds)
 
     def price(self, ts: int) -> float:
         """What is paid in the second of an instant (UTC ms), in USD: a legal price."""
         minute, second = divmod(ts // SECOND_MS, 60)
         return float(self._seconds_of(minute)[second])
+
+    def prepare(self, ts: int) -> None:
+        """Have the minute of an instant at hand, so that its prices take no time."""
+        self._seconds_of(ts // MINUTE_MS)
 
     def chance(self, what: str, number: int) -> float:
         """A number in [0, 1) for anything else that is made up, such as the size of a quote."""
@@ -90,14 +95,23 @@ class Path:
 
     def rates(self, from_ts: int, to_ts: int) -> Rows:
         """Hourly funding settled in [from, to): it leans the way the price went in the day before."""
-        first, count = -(-from_ts // HOUR_MS), -(-to_ts // HOUR_MS) - -(-from_ts // HOUR_MS)
-        hours = np.arange(first, first + count)
-        open = self._hours(first - 24, count + 24).open
-        lean = 4e-4 * (open[24:] - open[:-24]) + 1e-5 * (self._dice("rate", hours) - 0.5)
-        rows = np.empty(count, FUNDING)
+        first, end = -(-from_ts // HOUR_MS), -(-to_ts // HOUR_MS)
+        hours = np.arange(first, end)
+        opens = self._hours(first - 24, end - first + 24).open
+        rows = np.empty(len(hours), FUNDING)
         rows["settled_at"] = rows["ts"] = rows["available_at"] = hours * HOUR_MS
-        rows["rate"] = np.rint(np.clip(_USUAL_RATE + lean, -_LARGEST_RATE, _LARGEST_RATE) * 1e8) / 1e8
+        rows["rate"] = self._rates(hours, opens[24:] - opens[:-24])
         return rows
+
+    def rate(self, ts: int) -> float:
+        """The funding that is settled at a full hour."""
+        hour = ts // HOUR_MS
+        before, now = (self._hours_of(at // 24).open[at % 24] for at in (hour - 24, hour))
+        return float(self._rates(np.array([hour]), np.array([now - before]))[0])
+
+    def _rates(self, hours: Numbers, went: Floats) -> Floats:
+        rates = _USUAL_RATE + 4e-4 * went + 1e-5 * (self._dice("rate", hours) - 0.5)
+        return np.asarray(np.rint(np.clip(rates, -_LARGEST_RATE, _LARGEST_RATE) * 1e8) / 1e8, np.float64)
 
     # From days to seconds.
 

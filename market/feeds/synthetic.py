@@ -15,9 +15,9 @@ from domain.bars import Bar
 from domain.feeds import BarClosed, FeedEvent, FeedSpec, FundingSettled, Mark, Quote
 from domain.instruments import Instrument, Toward
 from domain.money import exact
-from domain.time import HOUR_MS, SECOND_MS, floor_to, format_interval
+from domain.time import HOUR_MS, MINUTE_MS, SECOND_MS, floor_to, format_interval
 from market.feeds.base import EVERYTHING, Listener, Subscription, Time
-from market.feeds.freshness import Freshness, Gap, Health
+from market.feeds.freshness import Freshness, Health, Silence
 from market.feeds.listeners import Listeners, Subscribed, Told
 from market.feeds.onward import Onward
 from market.feeds.path import Path
@@ -26,8 +26,10 @@ from market.growing_series import MOST_BARS
 
 HALF_SPREAD = Decimal("0.0001")
 LEAST_SHOWN_USD, MOST_SHOWN_USD = 5_000.0, 250_000.0
+PREPARED_IN_S = 30
+"""In so many seconds the next minute of every symbol is made ready."""
 MOST_MISSED_BARS = 500
-"""How many bars are told late after a pause; those before them stay a gap."""
+"""How many bars are told late after a pause; those before them stay away."""
 MADE_BY = "path 1"
 """Which way of making prices up this is. One that makes others gets another name, as it is in the data's digest."""
 
@@ -52,7 +54,7 @@ class SyntheticFeed:
         self._told_until = floor_to(self._clock.now_ms(), SECOND_MS)
         self.history = self._past(self._told_until)
         self._listeners = Listeners(str(spec), tuple(instruments))
-        self._watchers: Told[Gap] = Told()
+        self._watchers: Told[Silence] = Told()
         self._freshness = Freshness(instruments, time.monotonic_s())
 
     @property
@@ -66,7 +68,7 @@ class SyntheticFeed:
     ) -> Subscription:
         return self._listeners.subscribe(symbols, listener, only)
 
-    def watch(self, listener: Callable[[Gap], None]) -> Subscription:
+    def watch(self, listener: Callable[[Silence], None]) -> Subscription:
         return Subscribed([self._watchers], listener)
 
     def health(self) -> Health:
@@ -97,10 +99,17 @@ class SyntheticFeed:
             self._listeners.tell(_quote(path, ts, px))
         self._told_until = ts
         self._look()
+        self._prepare(ts)
+
+    def _prepare(self, ts: int) -> None:
+        """Make the next minute of some symbols ready, so that it does not begin with making those of all."""
+        turn = ts // SECOND_MS % PREPARED_IN_S
+        for path in list(self._paths.values())[turn::PREPARED_IN_S]:
+            path.prepare(ts + MINUTE_MS)
 
     def _look(self) -> None:
-        for gap in self._freshness.look(self._time.monotonic_s()):
-            self._watchers.tell(gap)
+        for silence in self._freshness.look(self._time.monotonic_s()):
+            self._watchers.tell(silence)
 
     def _grown(self, ts: int) -> Iterator[BarClosed | FundingSettled]:
         """The bars that have closed and the funding that was settled since the last beat, in the order of time."""
@@ -119,8 +128,7 @@ class SyntheticFeed:
 
     def _settled(self, symbol: str, at: int) -> FundingSettled:
         path = self._paths[symbol]
-        rate = path.rates(at, at + HOUR_MS)["rate"][0]
-        return FundingSettled(at, symbol, exact(float(rate)), exact(path.price(at)))
+        return FundingSettled(at, symbol, exact(path.rate(at)), exact(path.price(at)))
 
     def _past(self, now: int) -> GrowingHistory:
         """What was known when the feed was opened, as if it had been open all the time."""

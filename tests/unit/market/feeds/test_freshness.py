@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.feeds.freshness import FRESH_MS, FRESH_S, Freshness, Gap, SymbolHealth
+from market.feeds.freshness import FRESH_MS, FRESH_S, Freshness, Silence, SymbolHealth
 
 T0 = 1_735_689_600_000
 HOUR_MS = 3_600_000
@@ -40,7 +40,7 @@ def test_nothing_is_fresh_while_the_connection_is_down() -> None:
     assert watch.health(1.0).problem == ""
 
 
-def test_a_gap_is_told_when_it_opens_and_when_it_closes_and_not_in_between() -> None:
+def test_a_silence_is_told_when_it_begins_and_when_it_ends_and_not_in_between() -> None:
     """With the last mark before it, and how long it lasted."""
     watch = watching("BTC", "ETH")
     for second in range(60):
@@ -49,17 +49,17 @@ def test_a_gap_is_told_when_it_opens_and_when_it_closes_and_not_in_between() -> 
             watch.marked("ETH", T0 + second * 1000, float(second))
         told = watch.look(float(second))
         if second == 25:
-            assert told == [Gap("ETH", T0 + 9_000)]
+            assert told == [Silence("ETH", T0 + 9_000)]
         elif second == 40:
-            assert told == [Gap("ETH", T0 + 9_000, is_over=True, lasted_s=31.0)]
+            assert told == [Silence("ETH", T0 + 9_000, is_over=True, lasted_s=31.0)]
         else:
             assert told == []
 
 
-def test_before_the_first_mark_there_is_a_gap_only_when_it_is_overdue() -> None:
+def test_before_the_first_mark_there_is_silence_only_when_one_is_overdue() -> None:
     """A feed that has just begun is no news."""
     watch = watching()
-    assert [watch.look(at) for at in (0.0, 15.0, 15.5, 16.0)] == [[], [], [Gap("BTC", None)], []]
+    assert [watch.look(at) for at in (0.0, 15.0, 15.5, 16.0)] == [[], [], [Silence("BTC", None)], []]
 
 
 def test_one_symbol_that_lags_behind_the_others_is_stale() -> None:
@@ -91,17 +91,37 @@ def test_a_late_old_mark_does_not_make_a_symbol_stale() -> None:
     assert watch.is_fresh("BTC", 2.0)
 
 
-def test_a_feed_whose_clock_was_wrong_heals_by_itself() -> None:
-    """One instant from far ahead makes everything else look old, for as long as a mark may be old and no longer."""
+def test_what_comes_later_and_later_is_stale() -> None:
+    """As to a program that can't keep up: marks come all the time, and each is older than the one before it."""
+    watch = watching()
+    fresh = []
+    for second in range(100):
+        watch.marked("BTC", T0 + second * 1000, second * 1.5)
+        fresh.append(watch.is_fresh("BTC", second * 1.5))
+    assert fresh == [True] * 31 + [False] * 69
+
+
+def test_a_clock_that_goes_a_little_slower_than_ours_makes_nothing_stale() -> None:
+    """In a year it is behind by half an hour."""
+    watch = watching()
+    for hour in range(365 * 24):
+        watch.marked("BTC", T0 + round(hour * HOUR_MS * (1 - 6e-5)), hour * 3600.0)
+        assert watch.is_fresh("BTC", hour * 3600.0)
+
+
+def test_a_feed_whose_clock_was_wrong_is_right_again_when_it_is_connected_anew() -> None:
+    """One instant from far ahead makes everything else look old until then."""
     watch = watching("BTC", "ETH")
     watch.marked("BTC", T0 + 10 * HOUR_MS, 0.0)
-    fresh = {}
-    for second in range(1, 40):
-        for symbol in ("BTC", "ETH"):
-            watch.marked(symbol, T0 + second * 1000, float(second))
-        fresh[second] = watch.is_fresh("ETH", float(second))
+    watch.marked("BTC", T0 + 1_000, 1.0)
+    watch.marked("ETH", T0 + 1_000, 1.0)
+    assert watch.health(1.0).stale == ("ETH",)
 
-    assert [second for second, is_fresh in fresh.items() if is_fresh] == list(range(17, 40))
+    watch.lost("everything is stale")
+    watch.connected()
+    watch.marked("ETH", T0 + 2_000, 2.0)
+    assert watch.health(2.0).stale == ()
+    assert watch.health(16.0).stale == ("BTC",)  # not heard of for longer
 
 
 STEPS = st.lists(
@@ -112,8 +132,8 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_marks_of_a_steady_feed_are_as_old_as_they_are(steps: list[tuple[str, int, int, bool]]) -> None:
-    """With any pauses, and delays on the way: what is fresh is never older than that, and gaps come in pairs."""
-    watch, now_ms, open_gaps = watching("BTC", "ETH"), 0, set()
+    """With any pauses, and delays on the way: what is fresh is never older than that, and silences come in pairs."""
+    watch, now_ms, silent = watching("BTC", "ETH"), 0, set()
     newest: dict[str, int] = {}
     for symbol, pause_ms, delay_ms, is_mark in steps:
         now_ms += pause_ms
@@ -126,8 +146,8 @@ def test_marks_of_a_steady_feed_are_as_old_as_they_are(steps: list[tuple[str, in
                 assert age_ms <= FRESH_MS + 3_000  # the delay can't be told from a clock that lags
             else:
                 assert age_ms > FRESH_MS
-        for gap in watch.look(now_ms / 1000):
-            assert (gap.symbol in open_gaps) == gap.is_over
-            assert gap.lasted_s >= 0
-            open_gaps ^= {gap.symbol}
+        for silence in watch.look(now_ms / 1000):
+            assert (silence.symbol in silent) == silence.is_over
+            assert silence.lasted_s >= 0
+            silent ^= {silence.symbol}
     assert FRESH_S * 1000 == FRESH_MS

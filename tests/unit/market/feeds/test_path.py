@@ -153,6 +153,7 @@ def test_funding_leans_the_way_the_price_went() -> None:
     assert np.corrcoef(went, rates["rate"])[0, 1] > 0.8
     assert rates["settled_at"].tolist() == list(range(from_ts, NOW, HOUR_MS))
     assert path.rates(NOW - HOUR_MS, NOW).tolist() == rates[-1:].tolist()
+    assert [path.rate(ts) for ts in rates["settled_at"].tolist()] == rates["rate"].tolist()
 
 
 def test_nothing_that_comes_later_plays_a_part_in_funding() -> None:

@@ -15,7 +15,7 @@ from domain.instruments import Toward
 from domain.money import exact
 from domain.time import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, parse_ts
 from market.feeds.base import Feed
-from market.feeds.freshness import Gap
+from market.feeds.freshness import Silence
 from market.feeds.path import Path
 from market.feeds.synthetic import MOST_MISSED_BARS, SyntheticFeed
 from market.growing_series import MOST_BARS
@@ -41,7 +41,7 @@ def feed_at(
 
 @asynccontextmanager
 async def running(feed: Feed) -> AsyncIterator[list[Any]]:
-    """Run a feed, and note all that it tells, gaps too."""
+    """Run a feed, and note all that it tells, silences too."""
     told: list[Any] = []
     feed.subscribe(tuple(feed.instruments), told.append)
     feed.watch(told.append)
@@ -166,7 +166,7 @@ def test_the_digest_names_what_the_history_is_made_of() -> None:
 
 
 async def test_after_a_pause_bars_and_funding_come_late_and_quotes_do_not() -> None:
-    """As when the process was stopped for two minutes and a half: nothing closed is skipped, the pause is a gap."""
+    """As when the process was stopped for two minutes and a half: nothing closed is skipped, the pause is a silence."""
     time = StoppedProcess(NOON - 90 * SECOND_MS)
     feed = feed_at(time)
     async with running(feed) as told:
@@ -175,9 +175,9 @@ async def test_after_a_pause_bars_and_funding_come_late_and_quotes_do_not() -> N
         await time.stand_still(150_000)
 
     last, now = NOON - 89 * SECOND_MS, NOON + 61 * SECOND_MS
-    assert [event for event in told if isinstance(event, Gap)] == [
-        Gap("BTC", last),
-        Gap("BTC", last, is_over=True, lasted_s=150.0),
+    assert [event for event in told if isinstance(event, Silence)] == [
+        Silence("BTC", last),
+        Silence("BTC", last, is_over=True, lasted_s=150.0),
     ]
     assert [(bar.bar.ts, bar.ts) for bar in of(BarClosed, told)] == [
         (NOON + n * MINUTE_MS, now if n < 0 else NOON + MINUTE_MS) for n in (-2, -1, 0)
@@ -220,7 +220,7 @@ async def test_setting_the_clock_tells_nothing_twice_and_makes_nothing_stale() -
     assert opens == sorted(set(opens))
     assert opens == list(range(opens[0], opens[-1] + 1, MINUTE_MS))
     assert instants == sorted(set(instants))
-    assert not [event for event in told if isinstance(event, Gap)]
+    assert not [event for event in told if isinstance(event, Silence)]
 
 
 async def test_a_feed_that_was_stopped_goes_on_where_it_stopped() -> None:
