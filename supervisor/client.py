@@ -39,13 +39,13 @@ class Connection:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._socket.close()
 
-    def ask(self, op: str, kind: type[T], *, wait_s: float = 0.0, **args: object) -> T:
-        """Have something done and give the answer as `kind`; `wait_s` is what it may take beyond the usual.
+    def ask(self, op: str, kind: type[T], *, within_s: float = ANSWER_S, **args: object) -> T:
+        """Have something done and give the answer as `kind`. `within_s` is what it may take.
 
         Raises Refused with the other side's line, Unreachable when it does not answer.
         """
         self._number += 1
-        self._socket.settimeout(ANSWER_S + wait_s)
+        self._socket.settimeout(within_s)
         try:
             self._socket.sendall(write_request(Request(op, self._number, args)))
             line = self._line()

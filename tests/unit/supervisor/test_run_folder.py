@@ -47,7 +47,9 @@ def test_a_group_runs_once_and_another_beside_it(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     other = holder(folder, "web", "chat")
     try:
-        with pytest.raises(Refused, match=rf"process {other.pid} has the group chat; `agentic status` shows it"):
+        with pytest.raises(
+            Refused, match=rf"process {other.pid} has the group chat; `agentic status` shows it"
+        ):
             refuse_if_up(folder, ["sim", "chat"])
         with pytest.raises(Refused, match="has the group web"), claimed(folder, ["web"]):
             pass
