@@ -35,9 +35,6 @@ class Time(Protocol):
     def monotonic_s(self) -> float:
         """Seconds of a clock that is never set; only differences mean something."""
 
-    async def wait_until(self, ts: int) -> None:
-        """Wait for an instant."""
-
     async def sleep(self, delay_s: float) -> None:
         """Wait for a while."""
 

@@ -21,8 +21,6 @@ class Clocks:
     def monotonic_s(self) -> float:
         return self.passed_ms / 1000
 
-    async def wait_until(self, ts: int) -> None: ...
-
     async def sleep(self, delay_s: float) -> None: ...
 
     def go(self, passed_ms: int, set_by_ms: int = 0) -> None:
