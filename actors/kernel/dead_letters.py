@@ -35,7 +35,7 @@ class DeadLetters:
         self.last.append(DeadLetter(self._now_ms(), to, type(message).__name__))
         if self._now_s() - self._logged_s >= LOG_EVERY_S:
             log.warning(
-                "%d messages to actors that have ended were lost, the last a %s to %s",
+                "lost, as their actors have ended: %d messages, the last a %s to %s",
                 self.count - self._logged,
                 type(message).__name__,
                 to,
