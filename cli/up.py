@@ -1,5 +1,6 @@
 """`agentic up`: the supervisor with all groups, or with some, until it is told to stop."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -21,6 +22,7 @@ from config.secrets import secrets_of
 from config.settings import Settings, load_settings
 from domain.ids import token
 from domain.time import SystemClock, iso
+from simulator.report.words import plural
 from supervisor.children import Child, Service, looped
 from supervisor.control_socket import serving
 from supervisor.logbook import Logbook, logging_to
@@ -28,7 +30,7 @@ from supervisor.operations import Operations
 from supervisor.redaction import Redactor
 from supervisor.run_folder import claimed, refuse_if_up, run_folder, socket_path
 from supervisor.showing import showing
-from supervisor.signals import stop_signals
+from supervisor.signals import end_the_rest, stop_signals
 from supervisor.supervisor import Identity, Supervisor
 
 if TYPE_CHECKING:
@@ -89,6 +91,22 @@ def chosen(named: Sequence[str]) -> list[str]:
 
 
 async def _work(options: Options) -> None:
+    """Run to the end. What can't be ended then is left behind, as the process would wait for it for ever."""
+    try:
+        await _run(options)
+    except asyncio.CancelledError:
+        await _end_the_rest(exit_code=130)
+        raise
+    await _end_the_rest(exit_code=0)
+
+
+async def _end_the_rest(exit_code: int) -> None:
+    if left := await end_the_rest():
+        say(f"{plural(left, 'task')} could not be ended; the process ends all the same.")
+        os._exit(exit_code)
+
+
+async def _run(options: Options) -> None:
     """Take the port, then the home's run directory, then start; give all back at the end."""
     settings = load_settings()
     folder = run_folder(settings.home)

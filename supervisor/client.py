@@ -37,6 +37,10 @@ class Connection:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up."""
         self._socket.close()
 
     def ask(self, op: str, kind: type[T], *, within_s: float = ANSWER_S, **args: object) -> T:

@@ -39,6 +39,14 @@ def sockets(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.sock"))
 
 
+def pid_at(socket: Path) -> int | None:
+    """The process that has, or had, the group that a socket is named after."""
+    try:
+        return int(socket.with_suffix(".lock").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def refuse_if_up(folder: Path, groups: Sequence[str]) -> None:
     """Look whether a process runs one of these groups already. Makes nothing. Raises Refused."""
     for group in groups:

@@ -28,3 +28,15 @@ def stop_signals() -> Iterator[asyncio.Event]:
     finally:
         for each in SIGNALS:
             loop.remove_signal_handler(each)
+
+
+async def end_the_rest(timeout_s: float = 1.0) -> int:
+    """Cancel every other task of the loop, and give how many did not end in time.
+
+    Closing the loop would wait for them without end.
+    """
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    _, left = await asyncio.wait(rest, timeout=timeout_s) if rest else (set(), set())
+    return len(left)

@@ -13,6 +13,7 @@ from control.errors import Refused
 from supervisor.run_folder import (
     SOCKET_PATH_MAX_BYTES,
     claimed,
+    pid_at,
     refuse_if_up,
     run_folder,
     socket_path,
@@ -58,6 +59,8 @@ def test_a_group_runs_once_and_another_beside_it(tmp_path: Path) -> None:
     finally:
         other.communicate()
 
+    assert pid_at(socket_path(folder, ["web"])) == other.pid
+    assert pid_at(socket_path(folder, ["ingest"])) is None
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
