@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+import pytest
+
 from actors.kernel import Ending, ManualTime, Ref, Spec, System
 from actors.notices.kept import KeptNotices
+from actors.notices.outbox import Outbox
 from actors.notices.outside import Receiver, ReceiverError, receivers_of
 from actors.notifier import POLL_MS, Look, NotifierActor
 from db.connection import Connection
@@ -78,8 +81,31 @@ async def test_it_looks_at_its_start_by_itself_and_when_it_is_woken(database: Da
     assert [title.split(":")[0] for title in service.titles] == ["before", "by itself", "woken"]
 
 
+async def test_however_often_it_is_woken_during_a_round_there_is_one_more(
+    database: Database, owner: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told when the round had looked for the last time must not wait for the next look."""
+    rounds, go_on = list[int](), asyncio.Semaphore(0)
+
+    async def empty(outbox: Outbox) -> None:
+        rounds.append(len(rounds))
+        await go_on.acquire()
+
+    monkeypatch.setattr(Outbox, "empty", empty)
+    async with inbox() as service, stage(database, owner, service) as one:
+        await one.up()
+        for _ in range(5):
+            one.ref.tell(Look())
+        await one.system.quiet()
+        assert rounds == [0]
+        for _ in range(3):
+            go_on.release()
+            await one.system.quiet()
+        assert rounds == [0, 1]
+
+
 async def test_it_answers_while_a_service_does_not(database: Database, owner: UUID) -> None:
-    """Looks that come in the meantime make one more round after it."""
+    """It takes messages all the while, and sends what was told meanwhile when the service has answered."""
     async with inbox(["hang"]) as service, stage(database, owner, service) as one:
         await one.tell("slow")
         one.ref.tell(Look())
