@@ -71,10 +71,11 @@ class NotificationRow(msgspec.Struct, frozen=True):
 
 
 class Rationed(msgspec.Struct, frozen=True):
-    """A message that was made out: for whom, of which kind, and when."""
+    """A message that was made out: for whom, of which kind, how grave, and when."""
 
     user_id: UUID
     kind: str
+    severity: str
     ts: int
 
 
@@ -187,11 +188,11 @@ async def settle(
 async def messages_since(connection: Connection, since_ms: int) -> list[Rationed]:
     """Give the messages that were made since an instant, in order, as the worker: the ration they were taken from."""
     rows = await connection.fetch(
-        "select distinct on (message) user_id, kind, message from notifications"
+        "select distinct on (message) user_id, kind, severity, message from notifications"
         " where message >= $1 order by message",
         uuid7(since_ms, bytes(10)),
     )
-    return [Rationed(row["user_id"], row["kind"], row["message"].int >> 80) for row in rows]
+    return [Rationed(row["user_id"], row["kind"], row["severity"], row["message"].int >> 80) for row in rows]
 
 
 async def list_notifications(

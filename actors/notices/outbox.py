@@ -53,7 +53,7 @@ class Outbox:
         """Take from the rations what was sent before this process began, so that no restart makes them whole."""
         async with self._database.as_worker() as connection:
             made = await messages_since(connection, self._now_ms() - DAY_MS)
-        self._rations.recall(((one.user_id, one.kind), one.ts) for one in made)
+        self._rations.recall(((one.user_id, one.kind, one.severity), one.ts) for one in made)
 
     async def empty(self) -> None:
         """Send all that is due, the gravest first. Raises DatabaseError; what was not settled is tried again."""
@@ -78,7 +78,7 @@ class Outbox:
             made = plan(await waiting(connection, now_ms), now_ms, self._rations, self._unsent)
             for ids, until_ms in made.put_off:
                 await put_off(connection, ids, until_ms)
-            for ids, reason in made.suppressed:
+            for reason, ids in made.suppressed.items():
                 await suppress(connection, ids, reason)
             for lost in made.given_up:
                 await settle(connection, lost.id, lost.attempt, "failed", lost.delivered, now_ms, error=LOST)

@@ -20,7 +20,7 @@ OLD_MS = DAY_MS
 MOST_TITLES = 10
 MOST_NAMED = 4
 
-_NOUNS = {
+_NOUNS: dict[str, str] = {
     NoticeKind.STARTED: "starts",
     NoticeKind.STOPPED: "stops",
     NoticeKind.FILL: "fills",
@@ -48,9 +48,9 @@ class Outgoing(msgspec.Struct, frozen=True):
         return [row.id for row in self.rows]
 
     @property
-    def of(self) -> tuple[UUID, str]:
+    def of(self) -> tuple[UUID, str, str]:
         """Whose ration it is of."""
-        return self.rows[0].user_id, self.rows[0].kind
+        return _ration(self.rows[0])
 
     @property
     def delivered(self) -> list[str]:
@@ -58,8 +58,8 @@ class Outgoing(msgspec.Struct, frozen=True):
 
     @property
     def severity(self) -> Severity:
-        """That of the gravest."""
-        return max((Severity(row.severity) for row in self.rows), key=_GRAVITY.index)
+        """How grave it is, as all that it carries."""
+        return Severity(self.rows[0].severity)
 
     @property
     def text(self) -> Text:
@@ -72,7 +72,7 @@ class Plan(msgspec.Struct):
 
     messages: list[Outgoing] = []
     put_off: list[tuple[list[UUID], int]] = []
-    suppressed: list[tuple[list[UUID], str]] = []
+    suppressed: dict[str, list[UUID]] = {}
     given_up: list[Outgoing] = []
 
 
@@ -81,18 +81,18 @@ def plan(
 ) -> Plan:
     """Decide on all that is due. `unsent` says why a person is sent nothing, or None.
 
-    What was part of a message before is that message again; the rest is rationed by person and kind. Whoever sends one
-    takes its token. The gravest goes first.
+    What was part of a message before is that message again; the rest is rationed by person, kind and gravity, so that a
+    liquidation is not behind a hundred fills. Whoever sends a message takes its token. The gravest goes first.
     """
     made, sendable = Plan(), []
     for row in waiting:
         if reason := unsent(row.user_id) or _too_old(row, now_ms):
-            made.suppressed.append(([row.id], reason))
+            made.suppressed.setdefault(reason, []).append(row.id)
         else:
             sendable.append(row)
     for rows in _grouped([row for row in sendable if row.message], lambda row: row.message):
         _try_again(made, rows)
-    for rows in _grouped([row for row in sendable if not row.message], lambda row: (row.user_id, row.kind)):
+    for rows in _grouped([row for row in sendable if not row.message], _ration):
         _share(made, rows, now_ms, rations)
     made.messages.sort(key=lambda message: (-_GRAVITY.index(message.severity), message.rows[0].seq))
     return made
@@ -100,7 +100,7 @@ def plan(
 
 def folded(rows: Sequence[Waiting]) -> Text:
     """Many notifications of a kind as one text."""
-    noun = _NOUNS.get(NoticeKind(rows[0].kind), rows[0].kind)
+    noun = _NOUNS.get(rows[0].kind, rows[0].kind)
     counts = Counter(row.deployment for row in rows).most_common()
     named = ", ".join(f"{name} ({count})" for name, count in counts[:MOST_NAMED])
     others = f" and {len(counts) - MOST_NAMED} others" if len(counts) > MOST_NAMED else ""
@@ -108,6 +108,10 @@ def folded(rows: Sequence[Waiting]) -> Text:
     if len(rows) > MOST_TITLES:
         titles.append(f"… and {len(rows) - MOST_TITLES} more: agentic notify list shows them all")
     return Text(f"{len(rows)} more {noun}: {named}{others}", words.cut("\n".join(titles), MOST_BODY))
+
+
+def _ration(row: Waiting) -> tuple[UUID, str, str]:
+    return row.user_id, row.kind, row.severity
 
 
 def _too_old(row: Waiting, now_ms: int) -> str | None:
@@ -123,8 +127,8 @@ def _try_again(made: Plan, rows: Sequence[Waiting]) -> None:
 
 
 def _share(made: Plan, rows: Sequence[Waiting], now_ms: int, rations: Rations) -> None:
-    """Give the fresh notifications of a person and kind to as many messages as there are tokens."""
-    bucket = rations.bucket((rows[0].user_id, rows[0].kind), now_ms)
+    """Give the fresh notifications of one ration to as many messages as there are tokens."""
+    bucket = rations.bucket(_ration(rows[0]), now_ms)
     shares = batches(rows, bucket.tokens(now_ms))
     made.messages += [Outgoing(uuid7(now_ms), tuple(share), 1) for share in shares]
     if not shares:

@@ -1,4 +1,4 @@
-"""How many messages a person is sent: a token bucket for each kind, and what is over it folded into one message.
+"""How many messages a person is sent: a token bucket for each kind and gravity, and what is over it folded into one.
 
 Pure, on the time that is handed in. The last message that a bucket allows carries everything that still waits, so
 nothing is lost, nothing waits longer than until the next token, and a flood is one message.
@@ -51,14 +51,14 @@ class Bucket(msgspec.Struct):
 
 
 class Rations:
-    """The buckets of everybody, by person and kind. One that is full again is forgotten."""
+    """The buckets of everybody, by whose and what for. One that is full again is forgotten."""
 
     def __init__(self, per_hour: int) -> None:
         self._per_hour = per_hour
         self._buckets: dict[object, Bucket] = {}
 
     def bucket(self, of: object, now_ms: int) -> Bucket:
-        """The bucket of a person's kind, at this moment."""
+        """The bucket of one ration, at this moment."""
         if of not in self._buckets:
             self._forget_full_ones(now_ms)
             self._buckets[of] = Bucket.full(self._per_hour, now_ms)
