@@ -90,7 +90,7 @@ class Cell:
         """Hear that the actor has started."""
         if life is self.life and self.state is State.STARTING:
             self._unlimit()
-            self._overdue = None
+            self._forgive()
             self._become(State.RUNNING)
 
     def wants_to_end(self, life: Life) -> None:
@@ -126,6 +126,12 @@ class Cell:
         self._overdue = overdue
         self._task.cancel()
         self._limit = self.time.call_later(self.spec.hard_s, self._abandon)
+
+    def _forgive(self) -> None:
+        """Let a start that ended after all, although it had been cancelled, be one like any other."""
+        if self._overdue is not None and self._task is not None:
+            self._task.uncancel()
+            self._overdue = None
 
     def _abandon(self) -> None:
         assert self._task is not None

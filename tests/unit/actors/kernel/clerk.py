@@ -40,6 +40,10 @@ class Price(Message["Clerk"], frozen=True):
     px: int
 
 
+class Volume(Price, frozen=True):
+    """Told: of another type than a price, for the same symbols. The clerk takes none."""
+
+
 class Parcel(Request["Clerk", int], frozen=True):
     """Asked, or told: waits for room. Answered with how much is written down."""
 

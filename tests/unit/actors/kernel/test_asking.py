@@ -82,6 +82,22 @@ async def test_a_request_that_has_run_out_is_not_begun() -> None:
     assert office.system.stats()[0].counts.expired == 1
 
 
+async def test_a_request_that_ran_out_while_the_loop_was_blocked_is_not_begun() -> None:
+    """The clock counts, not whether its time-out has been noticed."""
+    office = Office()
+    holding = asyncio.create_task(office.clerk.ask(Hold(), timeout_s=60))
+    asked = asyncio.create_task(office.clerk.ask(Parcel("too late"), timeout_s=5))
+    await settle()
+    office.book.gate.set()
+    office.time._passed_ms += 5_000  # nobody had a turn meanwhile
+    await holding
+    await office.system.quiet()
+
+    assert "too late" not in office.written
+    await office.time.advance(0)
+    asked.cancel()
+
+
 async def test_a_request_whose_asker_was_cancelled_is_not_begun() -> None:
     """Nobody waits for its answer."""
     office = Office()
@@ -130,6 +146,14 @@ async def test_a_time_out_that_nobody_waits_for_any_more_does_nothing() -> None:
     await office.time.advance(60_000)
 
     assert office.system.stats()[0].counts.handled == 3
+
+
+async def test_an_answered_ask_leaves_nothing_behind() -> None:
+    """Not even until its time-out; what has been asked may be large."""
+    office = Office()
+    await office.clerk.ask(Count(), timeout_s=5)
+
+    assert list(office.system._around.deadlines._rows.values()) == [{}]
 
 
 async def test_a_request_over_which_the_actor_crashes_fails_with_the_cause() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.kernel import Lane, Mail, MailboxFull, settle
 from actors.kernel.mailbox import Envelope, Mailbox
-from tests.unit.actors.kernel.clerk import Note, Parcel, Price, Urgent
+from tests.unit.actors.kernel.clerk import Note, Parcel, Price, Urgent, Volume
 
 MAIL = st.one_of(
     st.builds(Note, st.sampled_from("abc")),
@@ -95,13 +95,13 @@ def test_of_prices_the_newest_of_each_symbol_waits(prices: list[Price]) -> None:
 def test_a_newer_price_never_drops_a_message_of_another_type() -> None:
     """Where there is no older price of its symbol, it is refused like anything else."""
     mailbox = Mailbox("clerk", capacity=2)
-    mailbox.put(envelope(Note("a")))
+    mailbox.put(envelope(Volume("BTC", 1)))
     mailbox.put(envelope(Price("BTC", 1)))
     mailbox.put(envelope(Price("BTC", 2)))
     with pytest.raises(MailboxFull):
         mailbox.put(envelope(Price("ETH", 3)))
 
-    assert everything(mailbox) == [Note("a"), Price("BTC", 2)]
+    assert everything(mailbox) == [Volume("BTC", 1), Price("BTC", 2)]
     assert (mailbox.dropped, mailbox.refused) == (1, 1)
 
 

@@ -72,6 +72,10 @@ class Crash(Message["Stubborn"], frozen=True):
     """Told: the actor crashes."""
 
 
+class WaitForCancelled(Message["Stubborn"], frozen=True):
+    """Told: waits for something that is cancelled."""
+
+
 class Stubborn(Actor):
     """Does not end when it is cancelled, and nor does its child."""
 
@@ -94,6 +98,12 @@ class Stubborn(Actor):
     @handles(Crash)
     async def crash(self, message: Crash) -> None:
         raise ValueError("crashed")
+
+    @handles(WaitForCancelled)
+    async def wait_for_cancelled(self, message: WaitForCancelled) -> None:
+        cancelled = asyncio.get_running_loop().create_future()
+        cancelled.cancel()
+        await cancelled
 
     async def _endure(self) -> None:
         while not self.release.is_set():
@@ -169,33 +179,63 @@ async def test_a_child_that_never_ends_is_left_behind() -> None:
     assert ward.system.left == set()
 
 
+class SlowStart(Stubborn):
+    """The first two lives don't start before they are released, whatever happens."""
+
+    def __init__(self, life: int, releases: list[asyncio.Event]) -> None:
+        super().__init__(life, releases[life - 1] if life <= len(releases) else asyncio.Event())
+        self.is_slow = life <= len(releases)
+
+    async def started(self) -> None:
+        if self.is_slow:
+            await self._endure()
+
+
 async def test_a_start_that_never_returns_is_left_behind() -> None:
-    """The policy then decides on another life, and the old one is never up."""
-    release, starts = asyncio.Event(), 0
-
-    class Starting(Actor):
-        async def started(self) -> None:
-            nonlocal starts
-            starts += 1
-            while starts == 1 and not release.is_set():
-                try:
-                    await release.wait()
-                except asyncio.CancelledError:
-                    continue
-
-    time, policy = ManualTime(), Pauses([0.0])
+    """The policy then decides on another life; if the old one comes up after all, it takes no messages."""
+    releases, lives = [asyncio.Event(), asyncio.Event()], iter(range(1, 9))
+    time, policy = ManualTime(), Pauses([0.0, 0.0])
     system = System(time)
-    system.spawn(Spec("starting", Starting, policy=policy, start_s=3, hard_s=2))
+    ref = system.spawn(
+        Spec(
+            "slow", lambda: SlowStart(next(lives), releases), policy=policy, start_s=3, hard_s=2, capacity=50
+        )
+    )
+    await time.advance(5_000)
+    releases[0].set()
+    await settle()
+    assert system.stats()[0].state is State.STARTING
+
     await time.advance(5_000)
     [stats] = system.stats()
-    assert (stats.state, stats.counts.starts, stats.counts.abandoned) == (State.RUNNING, 2, 1)
-
-    release.set()
-    await settle()
-    assert system.stats()[0].state is State.RUNNING
+    assert (stats.state, stats.counts.starts, stats.counts.abandoned) == (State.RUNNING, 3, 2)
+    asks = [asyncio.create_task(ref.ask(Say(), timeout_s=5)) for _ in range(5)]
+    releases[1].set()
+    assert set(await asyncio.gather(*asks)) == {"life 3"}
     assert [str(exit) for exit in policy.exits] == [
-        "crashed: TimeoutError: starting did not start within 3 s"
+        "crashed: TimeoutError: slow did not start within 3 s"
+    ] * 2
+
+
+async def test_a_start_that_is_late_but_comes_is_a_start() -> None:
+    """It was cancelled, and went on all the same; what comes later has nothing to do with that."""
+    release, lives = asyncio.Event(), iter(range(1, 9))
+    time, policy = ManualTime(), Pauses([0.0])
+    system = System(time)
+    ref = system.spawn(
+        Spec("slow", lambda: SlowStart(next(lives), [release]), policy=policy, start_s=3, hard_s=2)
+    )
+    await time.advance(4_000)
+    release.set()
+    await time.advance(10_000)
+    assert await ref.ask(Say(), timeout_s=5) == "life 1"
+
+    ref.tell(WaitForCancelled())
+    await system.quiet()
+    assert [str(exit) for exit in policy.exits] == [
+        "crashed: CancelledError: what a handler waited for was cancelled"
     ]
+    assert await ref.ask(Say(), timeout_s=5) == "life 2"
 
 
 async def test_a_stop_during_the_pause_before_a_restart_is_at_once() -> None:

@@ -133,6 +133,16 @@ async def test_messages_of_a_repeating_timer_never_pile_up() -> None:
     assert room.rung[1:] == [(4_500, "4500")]
 
 
+async def test_the_stats_name_the_message_that_a_timer_sent() -> None:
+    """Not the timer."""
+    room, gate = Room(), asyncio.Event()
+    await room.do(lambda actor: actor.after(100, Do(lambda _: gate.wait())))
+    await room.time.advance(100)
+
+    assert room.system.stats()[0].in_hand == "Do"
+    gate.set()
+
+
 async def test_a_full_mailbox_refuses_no_timer() -> None:
     """The actor has asked for it, and each has one message there at most."""
     room = Room(capacity=1)
