@@ -224,8 +224,10 @@ async def test_the_next_life_waits_for_the_children_of_the_last() -> None:
     closing.set()
     await asked
     assert order == ["child has ended", "next life answers"]
+    home.ref.tell(Start(home.waits))
     await home.time.advance(60_000)
-    assert home.system.stats()[0].counts.abandoned == 0
+    [stats] = home.system.stats()
+    assert (stats.children, stats.counts.abandoned) == (1, 0)
 
 
 async def test_a_full_mailbox_refuses_no_result() -> None:
