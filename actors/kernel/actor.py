@@ -15,7 +15,6 @@ thrown away, and where its policy says so another is made in its place.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 from actors.kernel.children import Child, Then
@@ -55,13 +54,13 @@ class handles(Generic[M]):
 class Actor:
     """The base of all actors. What the kernel gives it (`me`, `time`, timers, children) is there from `started` on."""
 
-    handlers: ClassVar[Mapping[type, Handler]] = MappingProxyType({})
+    handlers: ClassVar[Mapping[type, Handler]] = {}
     """type of message → what handles it; put together when the class is made."""
     _life: "Life"
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
-        cls.handlers = MappingProxyType({**cls.handlers, **_marked(cls)})
+        cls.handlers = {**cls.handlers, **_marked(cls)}
 
     async def started(self) -> None:
         """Do what comes before the first message. Raising is a crash."""
@@ -106,7 +105,7 @@ class Actor:
         `then` makes the message by which the actor learns what became of it. Without it a result is dropped, and a
         failure is the actor's own: it crashes. Children are cancelled when this life of the actor ends.
         """
-        return self._living.children.start(work, then)
+        return self._living.start_child(work, then)
 
     @property
     def _living(self) -> "Life":
@@ -150,4 +149,4 @@ async def unknown(actor: Actor, message: object) -> None:
     raise TypeError(f"{type(actor).__name__} has no handler for {kind}; mark one with @handles({kind})")
 
 
-Actor.handlers = MappingProxyType({Timer: open_own, Repeating: open_own, Child: open_own})
+Actor.handlers = {Timer: open_own, Repeating: open_own, Child: open_own}

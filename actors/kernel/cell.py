@@ -6,7 +6,7 @@ somebody who said stop. So no actor holds up another's start or end, however it 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import msgspec
 from actors.kernel.actor import Actor
 from actors.kernel.deadlines import Deadlines
 from actors.kernel.errors import ActorFailed, Stopped
-from actors.kernel.exits import Ending, Exit, in_one_line
+from actors.kernel.exits import End, Ending, Exit, in_one_line
 from actors.kernel.life import Life
 from actors.kernel.mailbox import Envelope, Mailbox
 from actors.kernel.message import Mail
@@ -41,7 +41,7 @@ class Cell:
     """One actor, from its first life to the end of its last."""
 
     __slots__ = (
-        "_around", "_ended", "_following", "_limit", "_overdue", "_task",
+        "_around", "_end", "_following", "_limit", "_overdue", "_task",
         "counts", "last_error", "life", "mailbox", "ref", "spec", "state", "time",
     )  # fmt: skip
 
@@ -50,8 +50,8 @@ class Cell:
         self.state: State | None = None
         self.mailbox = Mailbox(spec.name, spec.capacity)
         self.counts = Counts()
-        self._ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
-        self.ref: Ref[Any] = Ref(spec.name, self.mailbox, around.time, around.deadlines, self._ended)
+        self._end = End()
+        self.ref: Ref[Any] = Ref(spec.name, self.mailbox, around.time, around.deadlines, self._end)
         self.last_error: str | None = None
         self.life: Life | None = None
         self._task: asyncio.Task[None] | None = None
@@ -72,11 +72,11 @@ class Cell:
 
     def stop(self) -> None:
         """End for good: in order if that can be done in time."""
-        self._leave(self._end)
+        self._leave(self._end_for_good)
 
     def restart(self) -> None:
         """End this life as `stop` does, and begin another. Does nothing when it was told to stop before."""
-        if self._following != self._end:
+        if self._following != self._end_for_good:
             self._leave(self._begin_anew)
 
     # What a life tells
@@ -112,18 +112,17 @@ class Cell:
 
     def _limit_to(self, within_s: float, to_what: str) -> None:
         self._unlimit()
-        error = TimeoutError(f"{self.spec.name} did not {to_what} within {within_s:g} s")
-        self._limit = self.time.call_later(within_s, partial(self._cut, error))
+        self._limit = self.time.call_later(within_s, partial(self._cut, f"{to_what} within {within_s:g} s"))
 
     def _unlimit(self) -> None:
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
 
-    def _cut(self, overdue: TimeoutError) -> None:
+    def _cut(self, what: str) -> None:
         """Cancel a life that takes too long, and leave it behind where that does not help either."""
         assert self._task is not None
-        self._overdue = overdue
+        self._overdue = TimeoutError(f"{self.spec.name} did not {what}")
         self._task.cancel()
         self._limit = self.time.call_later(self.spec.hard_s, self._abandon)
 
@@ -139,7 +138,7 @@ class Cell:
         self._leave_behind([self._task])
         self._close_life(self._exit_with(self._overdue))
 
-    def _leave_behind(self, tasks: Sequence[asyncio.Task[Any]]) -> None:
+    def _leave_behind(self, tasks: Collection[asyncio.Task[Any]]) -> None:
         self.counts.abandoned += len(tasks)
         for task in tasks:
             self._around.left.add(task)
@@ -159,7 +158,7 @@ class Cell:
         if self._overdue is not None:
             return self._overdue
         if task.cancelling():  # not by us: the event loop is being closed
-            self._following = self._end
+            self._following = self._end_for_good
             return None
         return asyncio.CancelledError("what a handler waited for was cancelled")
 
@@ -179,30 +178,34 @@ class Cell:
             self.counts.crashes += 1
             self.last_error = in_one_line(exit.error)
             log.warning("%s failed: %s", self.spec.name, self.last_error, exc_info=exit.error)
-        life.close(self._failure(life, exit))
+        in_hand = life.close()
+        if in_hand is not None:
+            self._fail(in_hand, exit)
         if life.children_running:
             self._limit = self.time.call_later(self.spec.hard_s, self._leave_children)
-        life.children.end(partial(self._life_gone, exit))
+        life.end_children(partial(self._life_gone, exit))
 
-    def _failure(self, life: Life, exit: Exit) -> Exception:
-        """What whoever asked for the message in hand is told."""
-        what = f"{type(life.in_hand[0]).__name__} in hand" if life.in_hand else "nothing in hand"
+    def _fail(self, in_hand: Envelope, exit: Exit) -> None:
+        """Tell whoever asked for the message in hand."""
+        message, answer, _, _ = in_hand
+        what = f"with {type(message).__name__} in hand"
+        if answer is None or answer.done():
+            return
         if exit.ending is Ending.ASKED:
-            return Stopped(f"{self.spec.name} was stopped with {what}")
-        failure = ActorFailed(f"{self.spec.name} failed with {what}: {self.last_error}")
+            answer.set_exception(Stopped(f"{self.spec.name} was stopped {what}"))
+            return
+        failure = ActorFailed(f"{self.spec.name} failed {what}: {self.last_error}")
         failure.__cause__ = exit.error
-        return failure
+        answer.set_exception(failure)
 
     def _leave_children(self) -> None:
         assert self.life is not None
-        children = self.life.children
+        left = self.life.children_running
         log.error(
-            "%d child tasks of %s did not end when cancelled; they are left behind",
-            len(children.running),
-            self.spec.name,
+            "%d children of %s did not end when cancelled; they are left behind", len(left), self.spec.name
         )
-        self._leave_behind([child.task for child in children.running])
-        children.leave()
+        self._leave_behind(left)
+        self.life.leave_children()
 
     def _life_gone(self, exit: Exit) -> None:
         self._unlimit()
@@ -218,7 +221,7 @@ class Cell:
             log.exception("the policy of %s failed; it is not started again", self.spec.name)
             delay_s = None
         if delay_s is None:
-            self._end(exit)
+            self._end_for_good(exit)
             return
         self._become(State.WAITING, exit, delay_s)
         self._limit = self.time.call_later(delay_s, self.begin)
@@ -226,10 +229,10 @@ class Cell:
     def _begin_anew(self, exit: Exit) -> None:
         self.begin()
 
-    def _end(self, exit: Exit) -> None:
+    def _end_for_good(self, exit: Exit) -> None:
         self._become(State.ENDED, exit)
         self.mailbox.close(self._lose)
-        self._ended.set_result(exit)
+        self._end.come(exit)
 
     def _lose(self, envelope: Envelope) -> None:
         message, answer, _, _ = envelope
@@ -266,7 +269,7 @@ class Cell:
             oldest_s=None if oldest_s is None else now_s - oldest_s,
             in_hand=type(in_hand[0]).__name__ if in_hand else None,
             in_hand_s=now_s - life.since_s if life and in_hand else None,
-            children=life.children_running if life else 0,
+            children=len(life.children_running) if life else 0,
             timers=life.timers_running if life else 0,
             refused=self.mailbox.refused,
             dropped=self.mailbox.dropped,

@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from actors.kernel.errors import Stopped
 from actors.kernel.exits import in_one_line
 from actors.kernel.message import Lane, Mail
 
@@ -85,10 +84,7 @@ class Children:
         self._gone: Callable[[], None] | None = None
 
     def start(self, work: Coroutine[Any, Any, T], then: Then[T, Any] | None = None) -> asyncio.Task[T]:
-        """Run something beside the actor. Raises Stopped when this life is over."""
-        if self.is_over:
-            work.close()
-            raise Stopped(f"this life of {self._name} is over")
+        """Run something beside the actor."""
         task = asyncio.get_running_loop().create_task(work, name=f"{self._name}'s child")
         child = Child(self, task, then)
         self.running.add(child)

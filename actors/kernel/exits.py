@@ -1,5 +1,6 @@
 """How an actor's life ends, and who says whether it gets another one."""
 
+import asyncio
 from enum import StrEnum
 from typing import Protocol
 
@@ -43,6 +44,31 @@ class NoRestart:
 
 
 NO_RESTART = NoRestart()
+
+
+class End:
+    """An actor's end for good, as it is waited for: by several, each for as long as it likes."""
+
+    __slots__ = ("_waiting", "exit")
+
+    def __init__(self) -> None:
+        self.exit: Exit | None = None
+        self._waiting: tuple[asyncio.Future[Exit], ...] = ()
+
+    def come(self, exit: Exit) -> None:
+        """Let it be here."""
+        self.exit = exit
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(exit)
+
+    async def wait(self) -> Exit:
+        """Wait until it is here."""
+        if self.exit is not None:
+            return self.exit
+        waiter: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._waiting = (*self._waiting, waiter)
+        return await waiter
 
 
 def in_one_line(error: BaseException, longest: int = 300) -> str:

@@ -57,16 +57,19 @@ class Mailbox:
         (self.system if envelope[0].lane is Lane.SYSTEM else self.user).append(envelope)
         self.wake()
 
-    async def put_when_room(self, envelope: Envelope) -> None:
-        """Add a message, and where its type says WAIT wait for room first: in order with others that wait."""
+    def put_or_wait(self, envelope: Envelope) -> asyncio.Future[None] | None:
+        """Add a message; where its type says WAIT and there is no room, give a future to wait for until it is in.
+
+        It gets in in order with others that wait, unless the future is cancelled before.
+        """
         message: Mail[Any, Any] = envelope[0]
         lane = self.system if message.lane is Lane.SYSTEM else self.user
         if len(lane) < self.capacity or message.when_full is not WhenFull.WAIT or self._gone:
             self.put(envelope)
-            return
-        is_in = asyncio.get_running_loop().create_future()
+            return None
+        is_in: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((envelope, is_in))
-        await is_in
+        return is_in
 
     def take(self) -> Envelope | None:
         """Remove the message whose turn it is; None when there is none."""

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Generic, TypeVar
 
 from actors.kernel.deadlines import Deadlines
-from actors.kernel.exits import Exit
+from actors.kernel.exits import End, Exit
 from actors.kernel.mailbox import Mailbox
 from actors.kernel.message import Mail, Request
 from actors.kernel.time import Time
@@ -16,7 +16,7 @@ R = TypeVar("R")
 class Ref(Generic[A]):
     """An actor of the type `A`, as others know it. Messages of one sender and one lane are taken in their order."""
 
-    __slots__ = ("_deadlines", "_ended", "_mailbox", "_now_s", "name")
+    __slots__ = ("_deadlines", "_end", "_mailbox", "_now_s", "name")
 
     def __init__(
         self,
@@ -24,10 +24,10 @@ class Ref(Generic[A]):
         mailbox: Mailbox,
         time: Time,
         deadlines: Deadlines,
-        ended: asyncio.Future[Exit],
+        end: End,
     ) -> None:
         self.name = name
-        self._mailbox, self._deadlines, self._ended = mailbox, deadlines, ended
+        self._mailbox, self._deadlines, self._end = mailbox, deadlines, end
         self._now_s = time.monotonic_s
 
     def tell(self, message: Mail[A, Any]) -> None:
@@ -36,7 +36,9 @@ class Ref(Generic[A]):
 
     async def send(self, message: Mail[A, Any]) -> None:
         """Send a message; where its type says WAIT and there is no room, wait until there is."""
-        await self._mailbox.put_when_room((message, None, 0.0, self._now_s()))
+        is_in = self._mailbox.put_or_wait((message, None, 0.0, self._now_s()))
+        if is_in is not None:
+            await is_in
 
     async def ask(self, request: Request[A, R], timeout_s: float) -> R:
         """Send a request and wait for its answer.
@@ -56,7 +58,7 @@ class Ref(Generic[A]):
 
     async def ended(self) -> Exit:
         """Wait until the actor has ended for good, and say how."""
-        return await asyncio.shield(self._ended)
+        return await self._end.wait()
 
     def __repr__(self) -> str:
         return f"<Ref {self.name}>"

@@ -7,7 +7,6 @@ actor: when that ends, they end, and what they have sent and was not taken yet i
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from actors.kernel.errors import Stopped
 from actors.kernel.message import Lane, Mail
 from actors.kernel.stats import Counts
 from actors.kernel.time import Handle, Time
@@ -22,12 +21,11 @@ Timed: TypeAlias = Mail[A, Any] | Callable[[int], Mail[A, Any]]
 class Timers:
     """The timers of one life, by their keys. `post` puts one that has fired into the actor's mailbox."""
 
-    __slots__ = ("counts", "is_over", "post", "running", "time")
+    __slots__ = ("counts", "post", "running", "time")
 
     def __init__(self, time: Time, post: Callable[["Timer"], None], counts: Counts) -> None:
         self.time, self.post, self.counts = time, post, counts
         self.running: dict[Hashable, Timer] = {}
-        self.is_over = False
 
     def after(self, delay_ms: int, what: Timed[Any], key: Hashable = None) -> Hashable:
         """Send once, after a while. Gives the timer's key."""
@@ -58,15 +56,12 @@ class Timers:
         if timer := self.running.pop(key, None):
             timer.cancel()
 
-    def close(self) -> None:
-        """End all timers, for good."""
-        self.is_over = True
+    def clear(self) -> None:
+        """End all timers."""
         for key in tuple(self.running):
             self.cancel(key)
 
     def _keep(self, timer: T) -> T:
-        if self.is_over:
-            raise Stopped("this life of the actor is over; it can have no timers any more")
         self.cancel(timer.key)
         self.running[timer.key] = timer
         return timer

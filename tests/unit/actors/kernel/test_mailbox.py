@@ -26,6 +26,13 @@ def envelope(message: Mail[Any, Any], came_s: float = 0.0) -> Envelope:
     return message, None, 0.0, came_s
 
 
+async def send(mailbox: Mailbox, message: Mail[Any, Any]) -> None:
+    """Put a message in, and wait for room."""
+    is_in = mailbox.put_or_wait(envelope(message))
+    if is_in is not None:
+        await is_in
+
+
 def everything(mailbox: Mailbox) -> list[Any]:
     """Take all that waits."""
     taken = []
@@ -128,8 +135,7 @@ async def _send_and_take(steps: list[str], capacity: int) -> None:
     taken: list[int] = []
     for number, step in enumerate(steps):
         if step == "send":
-            sending = mailbox.put_when_room(envelope(Parcel(str(number))))
-            senders[number] = asyncio.create_task(sending)
+            senders[number] = asyncio.create_task(send(mailbox, Parcel(str(number))))
         elif step == "take" and (found := mailbox.take()):
             taken.append(int(found[0].text))
         elif step == "cancel" and (waiting := [n for n, sender in senders.items() if not sender.done()]):
@@ -150,14 +156,14 @@ async def test_a_closed_mailbox_gives_everything_back() -> None:
     mailbox, gone = Mailbox("clerk", capacity=1), []
     mailbox.put(envelope(Urgent("u")))
     mailbox.put(envelope(Note("a")))
-    sender = asyncio.create_task(mailbox.put_when_room(envelope(Parcel("b"))))
+    sender = asyncio.create_task(send(mailbox, Parcel("b")))
     await settle()
 
     mailbox.close(lambda envelope: gone.append(envelope[0]))
     await sender
     mailbox.put(envelope(Note("c")))
     mailbox.put(envelope(Urgent("d")))
-    await mailbox.put_when_room(envelope(Parcel("e")))
+    await send(mailbox, Parcel("e"))
 
     assert gone == [Urgent("u"), Note("a"), Parcel("b"), Note("c"), Urgent("d"), Parcel("e")]
     assert len(mailbox) == 0
