@@ -22,11 +22,11 @@ class Unreachable(Refused):
 class Connection:
     """A connection to one process. One request at a time."""
 
-    def __init__(self, path: Path, timeout_s: float = ANSWER_S) -> None:
+    def __init__(self, path: Path) -> None:
         """Connect. Raises Unreachable."""
         self._path, self._rest, self._number = path, b"", 0
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(timeout_s)
+        self._socket.settimeout(ANSWER_S)
         try:
             self._socket.connect(str(path))
         except OSError as error:
@@ -43,13 +43,13 @@ class Connection:
         """Hang up."""
         self._socket.close()
 
-    def ask(self, op: str, kind: type[T], *, within_s: float = ANSWER_S, **args: object) -> T:
-        """Have something done and give the answer as `kind`. `within_s` is what it may take.
+    def ask(self, op: str, kind: type[T], *, within_s: float | None = None, **args: object) -> T:
+        """Have something done and give the answer as `kind`. `within_s` is what it may take, if more than usual.
 
         Raises Refused with the other side's line, Unreachable when it does not answer.
         """
         self._number += 1
-        self._socket.settimeout(within_s)
+        self._socket.settimeout(within_s or ANSWER_S)
         try:
             self._socket.sendall(write_request(Request(op, self._number, args)))
             line = self._line()

@@ -1,4 +1,6 @@
-"""How a process shows itself to others: a row with its tree every few seconds, and its log lines as they come.
+"""How a process shows itself to others: a row with its tree, and its log lines.
+
+Every second there is a look at whether there is anything new to show; the row is written every few seconds anyway.
 
 That the database is out of reach for a while is no fault of this process: it is told once, and goes on.
 """
@@ -21,10 +23,11 @@ from supervisor.supervisor import Identity, Supervisor
 log = logging.getLogger(__name__)
 
 NAME = "heartbeat"
+LOOK_EVERY_S = 1.0
 BEAT_EVERY_S = 5.0
 MOST_CHILDREN = 200
 MOST_LINES = 500
-"""Of the log, for each beat: what a process says beyond is in its own log alone."""
+"""Of the log, for each look: what a process says beyond is in its own log alone."""
 _ORDER = (State.LEFT_BEHIND, State.FAILED, State.WAITING)
 """What is shown first where not all can be."""
 
@@ -53,6 +56,8 @@ class _Shown:
     def __init__(self, supervisor: Supervisor, database: Database, logbook: Logbook) -> None:
         self._supervisor, self._database, self._logbook = supervisor, database, logbook
         self._written = 0
+        self._beat_s = float("-inf")
+        self._steps = 0
         self._is_told = False
 
     async def keep(self) -> None:
@@ -65,7 +70,7 @@ class _Shown:
                 if not self._is_told:
                     log.warning("this process can't be shown to others for now: %s", error)
                 self._is_told = True
-            await self._supervisor.time.sleep(BEAT_EVERY_S)
+            await self._supervisor.time.sleep(LOOK_EVERY_S)
 
     async def end(self) -> None:
         """Show what is left to show, and take the row away."""
@@ -74,6 +79,13 @@ class _Shown:
             await forget(connection, self._supervisor.owner)
 
     async def _show(self) -> None:
+        now_s, steps = self._supervisor.time.monotonic_s(), self._supervisor.steps
+        if steps != self._steps or now_s - self._beat_s >= BEAT_EVERY_S:
+            await self._beat()
+            self._steps, self._beat_s = steps, now_s
+        await self._write_lines()
+
+    async def _beat(self) -> None:
         tree = shortened(self._supervisor.tree())
         identity = self._supervisor.identity
         async with self._database.as_worker(waits=False) as connection:
@@ -89,7 +101,6 @@ class _Shown:
                     tree=msgspec.to_builtins(tree),
                 ),
             )
-        await self._write_lines()
 
     async def _write_lines(self) -> None:
         events, last = self._logbook.since(self._written, most=MOST_LINES)

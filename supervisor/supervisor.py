@@ -9,6 +9,7 @@ that is given up is the business of its owner, who is told.
 """
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from supervisor.children import ActorChild, Child, ChildView, Service, State, Tr
 from supervisor.errors import Draining, NameTaken, NoSuchChild
 from supervisor.running import Around, Running
 from supervisor.services import RunningService
+
+log = logging.getLogger(__name__)
 
 A = TypeVar("A", bound=Actor)
 
@@ -53,6 +56,8 @@ class Supervisor:
         self._running: dict[str, Running] = {}
         self._standing: list[str] = []
         self._left_behind = 0
+        self.steps = 0
+        """Counts what has changed: the steps of all children."""
 
     @property
     def owner(self) -> str:
@@ -141,6 +146,8 @@ class Supervisor:
         running = self._find(name)
         self._refuse_when_draining()
         running.policy.forget()
+        with bound_contextvars(child=name):
+            log.info("it is restarted by hand")
         if isinstance(running, RunningActor) and self.find(name):
             self.system.restart(running.ref)
             return
@@ -246,6 +253,7 @@ class Supervisor:
 
     def _changed(self, running: Running) -> None:
         """Forget a passing child that is over; count one that was left behind."""
+        self.steps += 1
         self._left_behind += running.state is State.LEFT_BEHIND
         name = running.child.name
         is_passing = name not in self._standing and self._running.get(name) is running

@@ -40,7 +40,7 @@ class Site(msgspec.Struct):
 
     def ask_here(self, op: str, kind: type[T], **args: object) -> T:
         """Ask from the main thread, whose loop does not turn meanwhile."""
-        with Connection(self.path, timeout_s=60) as connection:
+        with Connection(self.path) as connection:
             return connection.ask(op, kind, within_s=60, **args)
 
 
