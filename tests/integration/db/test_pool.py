@@ -180,6 +180,50 @@ async def test_more_work_than_connections_waits_its_turn(database: Database, own
     assert found == ["authenticated True" if n % 2 else "agentic_worker False" for n in range(30)]
 
 
+async def test_a_connection_that_is_kept_in_hand_holds_nobody_up(database_url: str) -> None:
+    """Whoever waits for one gets the next that is given back, also where there is but one."""
+    database = await Database.open(database_url, user=APP_ROLE, max_size=1)
+    order = []
+
+    async def work(number: int) -> None:
+        async with database.as_worker() as connection:
+            order.append(number)
+            await connection.fetchval("select 1")
+
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            await asyncio.gather(*(work(number) for number in range(5)))
+    assert order == [0, 1, 2, 3, 4] * 3
+    await database.close()
+
+
+async def test_a_connection_that_was_lost_in_hand_is_replaced(database: Database, admin: Connection) -> None:
+    """The next transaction knows nothing of it."""
+    async with database.as_worker() as connection:
+        first = await connection.fetchval("select pg_backend_pid()")
+    assert await admin.fetchval("select pg_terminate_backend($1)", first)
+    while await admin.fetchval("select true from pg_stat_activity where pid = $1", first):
+        pass
+    async with database.as_worker() as connection:
+        assert await connection.fetchval("select pg_backend_pid()") != first
+
+
+async def test_what_is_under_way_when_the_pool_closes_is_waited_for(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And for nothing else: its connection is closed with the others."""
+    monkeypatch.setattr("db.pool.CLOSE_TIMEOUT_S", 3600.0)
+    database = await Database.open(database_url, user=APP_ROLE)
+    async with database.as_worker() as connection:
+        closing = asyncio.create_task(database.close())
+        while not database._pool._closing:
+            await asyncio.sleep(0)
+        assert await connection.fetchval("select 1") == 1
+        assert not closing.done()
+    async with asyncio.timeout(60):
+        await closing
+
+
 async def test_a_cancelled_transaction_keeps_nothing_and_gives_its_connection_back(
     database: Database,
 ) -> None:
