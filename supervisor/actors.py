@@ -44,13 +44,19 @@ class RunningActor(Running, Generic[A]):
             self.restarts += 1
         if change.state is Life.ENDED:
             assert change.exit is not None
-            self.become(_ENDS[change.exit.ending])
+            state = _ENDS[change.exit.ending]
+            self.become(State.LEFT_BEHIND if state is State.STOPPED and self._is_left() else state)
         else:
             self.become(State(change.state.value))
 
     async def stop(self) -> bool:
         await self._system.stop(self.ref)
-        return True
+        return self.state is not State.LEFT_BEHIND
+
+    def _is_left(self) -> bool:
+        """Whether something of it did not end when it was cancelled, and still runs."""
+        names = (self.child.name, f"{self.child.name}'s child")
+        return any(task.get_name() in names for task in self._system.left)
 
 
 def with_stats(view: ChildView, stats: ActorStats) -> ChildView:

@@ -123,5 +123,5 @@ class Tree(msgspec.Struct, frozen=True, kw_only=True):
     is_draining: bool
     children: list[ChildView]
     problems: list[str]
-    left_behind: int = 0
+    left_behind: int = 0  # tasks that did not end when they were cancelled, and still run
     left_out: int = 0  # children that are not in the list, which is kept short in heartbeats

@@ -1,23 +1,31 @@
 """What the supervisor knows of a child that was started, of either kind."""
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from actors.kernel import Time
 from actors.kernel.exits import in_one_line
-from supervisor.children import Child, ChildView, State
+from supervisor.children import Child, ChildView, OnFailed, State
 from supervisor.policy import Policy
+
+log = logging.getLogger(__name__)
 
 
 class Around(msgspec.Struct, frozen=True):
-    """What all children of a supervisor share. `changed` is told after each step of one."""
+    """What all children of a supervisor share.
+
+    `changed` is told after each step of one. `left` holds the tasks that were left behind and still run.
+    """
 
     time: Time
     random: Callable[[], float]
     changed: Callable[["Running"], None]
+    left: set[asyncio.Task[Any]]
 
 
 class Running(ABC):
@@ -45,8 +53,14 @@ class Running(ABC):
         if state not in (State.STARTING, State.STOPPING):
             self.is_settled.set()
         if state is State.FAILED and self.child.on_failed is not None:
-            self.child.on_failed(self.child.name, self.error)
+            self._tell_owner(self.child.on_failed)
         self._changed(self)
+
+    def _tell_owner(self, on_failed: OnFailed) -> None:
+        try:
+            on_failed(self.child.name, self.error)
+        except Exception:  # an owner that can't be told, such as by a full mailbox, holds up nobody
+            log.exception("the owner of %s could not be told that it was given up", self.child.name)
 
     def view(self) -> ChildView:
         """Show it as it stands."""

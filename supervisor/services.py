@@ -41,6 +41,7 @@ class RunningService(Running):
 
     def __init__(self, child: Service, around: Around) -> None:
         super().__init__(child, around)
+        self._left = around.left
         self._make = child.make
         self._asked = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name=child.name)
@@ -71,6 +72,8 @@ class RunningService(Running):
         if self._task.done():
             self.become(State.STOPPED)
             return True
+        self._left.add(self._task)
+        self._task.add_done_callback(self._left.discard)
         log.error("it did not stop in %g s, nor when it was cancelled; it is left behind", self.child.stop_s)
         self.become(State.LEFT_BEHIND)
         return False

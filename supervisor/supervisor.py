@@ -52,10 +52,9 @@ class Supervisor:
         self.time = time
         self.system = System(time, self._pass_on)
         self._draining = asyncio.Event()
-        self._around = Around(time, random, self._changed)
+        self._around = Around(time, random, self._changed, self.system.left)
         self._running: dict[str, Running] = {}
         self._standing: list[str] = []
-        self._left_behind = 0
         self.steps = 0
         """Counts what has changed: the steps of all children."""
 
@@ -184,7 +183,7 @@ class Supervisor:
             is_draining=self.is_draining,
             children=list(self._views()),
             problems=list(self._problems()),
-            left_behind=self._left_behind,
+            left_behind=len(self.system.left),
         )
 
     def troubles(self) -> list[str]:
@@ -252,9 +251,8 @@ class Supervisor:
             running.changed(change)
 
     def _changed(self, running: Running) -> None:
-        """Forget a passing child that is over; count one that was left behind."""
+        """Forget a passing child that is over."""
         self.steps += 1
-        self._left_behind += running.state is State.LEFT_BEHIND
         name = running.child.name
         is_passing = name not in self._standing and self._running.get(name) is running
         if is_passing and running.state in OVER:

@@ -76,6 +76,10 @@ class Hang(Message["Worker"], frozen=True):
     """Never return."""
 
 
+class Clutch(Message["Worker"], frozen=True):
+    """Not even be cancelled, until it is released."""
+
+
 class Note(Message["Worker"], frozen=True):
     """Write this down."""
 
@@ -85,8 +89,8 @@ class Note(Message["Worker"], frozen=True):
 class Worker(Actor):
     """An actor that can be made to crash and to hang."""
 
-    def __init__(self, said: list[str]) -> None:
-        self._said = said
+    def __init__(self, said: list[str], diary: Diary | None = None) -> None:
+        self._said, self._diary = said, diary
 
     async def started(self) -> None:
         self._said.append("started")
@@ -102,14 +106,21 @@ class Worker(Actor):
     async def hang(self, message: Hang) -> None:
         await asyncio.Event().wait()
 
+    @handles(Clutch)
+    async def clutch(self, message: Clutch) -> None:
+        assert self._diary
+        await self._diary.stubborn()
+
     @handles(Note)
     async def note(self, message: Note) -> None:
         self._said.append(message.text)
 
 
-def worker(said: list[str], name: str = "worker", **rest: Any) -> ActorChild[Worker]:
+def worker(
+    said: list[str], name: str = "worker", diary: Diary | None = None, **rest: Any
+) -> ActorChild[Worker]:
     """The child that runs it."""
-    return ActorChild(name=name, group="work", make=lambda: Worker(said), **rest)
+    return ActorChild(name=name, group="work", make=lambda: Worker(said, diary), **rest)
 
 
 def seen(keeper: Supervisor, name: str) -> ChildView:

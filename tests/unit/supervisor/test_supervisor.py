@@ -7,9 +7,11 @@ import pytest
 from actors.kernel import ManualTime, Ref, settle
 from supervisor.children import State
 from supervisor.errors import Draining, NameTaken, NoSuchChild
+from supervisor.policy import Rules
 from tests.unit.supervisor.parts import (
     NOW,
     QUICK,
+    Clutch,
     Crash,
     Diary,
     Hang,
@@ -204,6 +206,43 @@ async def test_a_handler_that_never_returns_is_seen_and_holds_up_nobody() -> Non
     assert "here" in said
     assert "never" not in said
     assert keeper.tree().children == []
+
+
+async def test_an_actor_that_can_not_be_ended_is_left_behind() -> None:
+    """The supervisor says so, and what it has left behind is counted for as long as it runs."""
+    diary, said, time = Diary(), list[str](), ManualTime(NOW)
+    keeper = supervisor(time)
+    await keeper.start([worker(said, diary=diary)])
+    ref = keeper.find("worker")
+    assert ref
+    ref.tell(Clutch())
+    await settle()
+    stopping = asyncio.create_task(keeper.stop("worker"))
+    await time.advance(10_000)
+    is_clean, before = await stopping, keeper.tree()
+    diary.release.set()
+    await settle()
+
+    assert not is_clean
+    assert (before.children[0].state, before.left_behind) == (State.LEFT_BEHIND, 1)
+    assert keeper.tree().left_behind == 0
+
+
+async def test_an_owner_that_can_not_be_told_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """As one whose mailbox is full: the child is given up all the same, and it is logged."""
+
+    def full(name: str, error: BaseException | None) -> None:
+        raise ValueError("full")
+
+    said, time = list[str](), ManualTime(NOW)
+    keeper = supervisor(time)
+    ref = keeper.spawn(worker(said, rules=Rules(most=0), on_failed=full))
+    ref.tell(Crash())
+    await settle()
+
+    assert seen(keeper, "worker").state is State.FAILED
+    assert "the owner of worker could not be told that it was given up" in caplog.text
+    await keeper.shutdown()
 
 
 async def test_passing_children_that_end_are_forgotten() -> None:
