@@ -1,20 +1,38 @@
-"""What is kept out of the log, to the letter."""
+"""Which of the settings must never be shown."""
 
 import pytest
+from pydantic import SecretStr
 
 from config.secrets import secrets_of
-from config.settings import load_settings
+from config.settings import Settings
 
 
-def test_every_part_of_a_notifications_url_may_be_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole of it, the password, and each piece that is long enough to let somebody in."""
-    first, second = (
-        "mailto://me:pass%21word@h",
-        "tgram://123456:planted-0123456789abc/42/?x=planted-in-a-query",
+def test_keys_passwords_and_what_servers_are_given_are_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address is one whole, and its password by itself, as written and as meant."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    url = "postgresql://agentic:pass%2Fword@db.example/agentic"
+    settings = Settings(
+        database_url=SecretStr(url),
+        anthropic_api_key=SecretStr("sk-ant-key"),
+        notify_urls=SecretStr("json://one.example/a, mailto://me:mail-secret@two.example"),
+        mcp_servers={
+            "news": {"command": ["news-server"], "env": {"NEWS_KEY": "news-secret"}},
+            "other": {"url": "https://mcp.example", "headers": {"Authorization": "Bearer other-secret"}},
+            "odd": "not a server",
+        },
     )
-    monkeypatch.setenv("AGENTIC_NOTIFY_URLS", f"{first},{second}")
 
-    found = secrets_of(load_settings())
+    found = secrets_of(settings)
 
-    assert {first, second, "pass!word", "planted-0123456789abc", "planted-in-a-query"} <= set(found)
-    assert "mailto" not in found
+    assert {url, "pass%2Fword", "pass/word", "sk-ant-key", "news-secret", "Bearer other-secret"} <= set(found)
+    assert {"json://one.example/a", "mail-secret"} <= set(found)
+    assert not any(public in found for public in ("news-server", "https://mcp.example", "NEWS_KEY"))
+
+
+def test_every_secret_setting_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that come later, too."""
+    names = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
+    settings = Settings().model_copy(update={name: SecretStr(f"json://secret-of-{name}") for name in names})
+
+    assert {f"json://secret-of-{name}" for name in names} <= set(secrets_of(settings))
+    assert len(names) >= 2
