@@ -14,7 +14,8 @@ from bench.jobs import NAMES, OURS, Job, Record, others, run
 from bench.machine import describe_code, describe_machine, load
 from bench.measure import clean_environment
 from bench.product import Home, open_home, product_job
-from bench.tables import JOBS, THINKING, chores_table, goals_table, jobs_table, put_between_markers
+from bench.stores import Round, measured, stores_goals, stores_report
+from bench.tables import JOBS, STORES, THINKING, chores_table, goals_table, jobs_table, put_between_markers
 from bench.thinking import ALL_TICKS, LATE_TICKS, Bench, Thought
 from bench.thoughts import thinking_goals, thinking_tables
 from bench.verdicts import Goal, different_work, goals
@@ -42,18 +43,23 @@ def main(arguments: Sequence[str]) -> int:
             records = list(_rounds(jobs, missing, wanted))
             done = [do(one, wanted.rounds or ROUNDS_OF_MANY) for one in chores(home, data) if wanted.chores]
             thoughts, not_thought = _think(home, data, wanted) if wanted.thinking else ([], [])
+            stored, not_stored = _store(home, wanted) if wanted.stores else ([], [])
     except NotAvailable as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    judged = [*goals(records), *thinking_goals(thoughts)]
-    parts = [(JOBS, _report(records, missing, done)), (THINKING, _thinking_report(thoughts))]
+    judged = [*goals(records), *thinking_goals(thoughts), *(stores_goals(stored) if stored else [])]
+    parts = [
+        (JOBS, _report(records, missing, done)),
+        (THINKING, _thinking_report(thoughts)),
+        (STORES, _stores_report(stored)),
+    ]
     for markers, text in parts:
         if text:
             print(text)
         if text and wanted.write:
             document = DOCUMENT.read_text("utf-8")
             DOCUMENT.write_text(put_between_markers(document, text, markers), "utf-8")
-    faults = [*_faults(records, missing, judged), *not_thought]
+    faults = [*_faults(records, missing, judged), *not_thought, *not_stored]
     for fault in faults:
         print(f"bench: {fault}", file=sys.stderr)
     return 1 if faults else 0
@@ -72,14 +78,19 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--only-thinking", action="store_true", help="measure Skills that a model decides alone"
     )
     parser.add_argument(
+        "--no-stores", dest="stores", action="store_false", help="leave the stores of deployments out"
+    )
+    parser.add_argument("--only-stores", action="store_true", help="measure those alone")
+    parser.add_argument(
         "--full", action="store_true", help=f"{ALL_TICKS:,} ticks with a slow model, not {LATE_TICKS}"
     )
     parser.add_argument(
         "--write", action="store_true", help=f"put what is measured into {DOCUMENT.relative_to(ROOT)}"
     )
     wanted = parser.parse_args(arguments)
-    if wanted.only_thinking:
+    if wanted.only_thinking or wanted.only_stores:
         wanted.sizes, wanted.chores = (), False
+        wanted.thinking, wanted.stores = wanted.only_thinking, wanted.only_stores
     return wanted
 
 
@@ -131,6 +142,14 @@ def _think(home: Home, data: Path, wanted: argparse.Namespace) -> tuple[list[Tho
     return thoughts, []
 
 
+def _store(home: Home, wanted: argparse.Namespace) -> tuple[list[Round], list[str]]:
+    """Measure the stores of deployments; also says why they could not be."""
+    try:
+        return list(measured(home, wanted.rounds or ROUNDS_OF_MANY)), []
+    except NotAvailable as error:
+        return [], [f"stores: {error}"]
+
+
 def _sizes_of_rounds(wanted: argparse.Namespace) -> Iterator[tuple[int, int]]:
     for number in range(1, (wanted.rounds or ROUNDS) + 1):
         for bars in wanted.sizes:
@@ -161,6 +180,10 @@ def _thinking_report(thoughts: Sequence[Thought]) -> str:
         return ""
     table = goals_table(thinking_goals(thoughts))
     return f"{_measured_on()}\n\n{thinking_tables(thoughts)}\n\n### Goals of thinking\n\n{table}"
+
+
+def _stores_report(rounds: Sequence[Round]) -> str:
+    return f"{_measured_on()}\n\n{stores_report(rounds)}" if rounds else ""
 
 
 def _measured_on() -> str:
