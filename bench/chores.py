@@ -85,6 +85,13 @@ def chores(home: Home, data: Path) -> list[Chore]:
             _start_ours(home),
             _start_bare(home),
         ),
+        Chore(
+            "the slowest of 200 answers of the control socket, while children misbehave",
+            "a bare socket that sends back what it is sent",
+            0.1,
+            _reached("agentic"),
+            _reached("bare"),
+        ),
     ]
 
 
@@ -114,6 +121,16 @@ def _start_bare(home: Home) -> Callable[[int], float]:
         return first_page_s(script, port, home.folder, PYTHONPATH=str(ROOT))
 
     return start
+
+
+def _reached(side: str) -> Callable[[int], float]:
+    def reach(number: int) -> float:
+        process = measure([sys.executable, "-m", "bench.reach", side], clean_environment(), folder=ROOT)
+        if process.exit_code:
+            raise NotAvailable(process.reason())
+        return float(process.output)
+
+    return reach
 
 
 def free_port() -> int:

@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +17,7 @@ from structlog.contextvars import bound_contextvars
 from actors.kernel import ManualTime, settle
 from control.errors import Refused
 from supervisor import loop_watch
-from supervisor.children import State, Tree
+from supervisor.children import Service, State, Tree
 from supervisor.client import Connection
 from supervisor.control_socket import serving
 from supervisor.logbook import Logbook, logging_to
@@ -162,6 +165,37 @@ async def test_an_op_that_is_not_there_is_answered_with_those_that_are(site: Sit
     """So that whoever looks at the socket by hand finds their way."""
     with pytest.raises(Refused, match=f"there is no op 'hlep'; there are {', '.join(OPERATIONS)}"):
         await site.ask("hlep", object)
+
+
+async def test_misbehaving_children_are_seen_and_ended(site: Site) -> None:
+    """One computes without end in a worker process, one never returns from its handler; all ops go on."""
+    said, diary, workers = list[str](), Diary(), list[subprocess.Popen[bytes]]()
+
+    @asynccontextmanager
+    async def computing() -> AsyncIterator[None]:
+        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+            workers.append(process)
+            yield
+            process.kill()
+
+    await site.keeper.start([Service(name="computing", group="sim", make=computing), diary.service("page")])
+    hung = site.keeper.spawn(worker(said))
+    hung.tell(Hang())
+    await settle()
+    tree = await site.ask("tree", Tree)
+    log = await site.ask("tail", Tail)
+    await site.ask("restart", Done, name="page")
+    await site.ask("shutdown", Done)
+    await end(site)
+
+    assert {child.name: child.state for child in tree.children} == dict.fromkeys(
+        ("computing", "page", "worker"), State.RUNNING
+    )
+    assert tree.children[2].in_hand == "Hang"
+    assert log.events == []
+    assert diary.said == ["start page", "stop page"] * 2
+    assert site.stop.is_set()
+    assert [process.returncode for process in workers] == [-signal.SIGKILL]
 
 
 def wait_for(site: Site, is_so: Callable[[Tree], bool]) -> Tree:
