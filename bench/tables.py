@@ -91,7 +91,8 @@ def _chore_row(done: Done) -> list[str]:
 
 
 def _spread(values: tuple[float, float, float]) -> str:
-    return "{:.2f} ({:.2f}–{:.2f})".format(*values)
+    digits = 2 if values[2] >= 0.1 else 4
+    return "{:.{d}f} ({:.{d}f}–{:.{d}f})".format(*values, d=digits)
 
 
 def goals_table(goals: Sequence[Goal]) -> str:
