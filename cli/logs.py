@@ -26,7 +26,7 @@ FOLLOW_EVERY_S = 0.3
 
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="A part, or what its name begins with: `engine` for all engines."),
+    typer.Argument(metavar="NAME", help="A child, or what its name begins with: `engine` for all engines."),
 ]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")]
 Lines = Annotated[int, typer.Option("--lines", "-n", min=1, max=MOST_TAIL, help="How many of the latest.")]
@@ -41,7 +41,7 @@ class Source(Protocol):
 
 @app.command()
 def logs(name: Name = None, follow: Follow = False, lines: Lines = 200, as_json: AsJson = False) -> None:
-    """Show what was logged lately, of one part or of all. With --follow and --json, a JSON object a line."""
+    """Show what was logged lately, of one child or of all. With --follow and --json, a JSON object a line."""
 
     async def work() -> None:
         settings = load_settings()

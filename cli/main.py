@@ -25,10 +25,10 @@ class Lazy(NamedTuple):
 
 COMMANDS = {
     "up": Lazy("cli.up", "Start everything and serve the page"),
-    "ps": Lazy("cli.processes", "Every process that is up, with all its parts"),
+    "ps": Lazy("cli.processes", "Every process that is up, with all its children"),
     "status": Lazy("cli.processes", "Whether it is up, since when, and what is wrong"),
-    "logs": Lazy("cli.logs", "What was logged lately, of one part or of all"),
-    "restart": Lazy("cli.processes", "End a part in order and start it again"),
+    "logs": Lazy("cli.logs", "What was logged lately, of one child or of all"),
+    "restart": Lazy("cli.processes", "End a child in order and start it again"),
     "down": Lazy("cli.processes", "Stop everything that runs here"),
     "data": Lazy("cli.data", "Market history: import it, make it up, see what there is"),
     "skill": Lazy("cli.skill", "Skills: new, check, save, list, show, diff, export, archive"),

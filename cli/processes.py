@@ -14,13 +14,13 @@ from supervisor.operations import ACT_S, Done
 
 app = typer.Typer()
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A part, as `agentic ps` names it.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A child, as `agentic ps` names it.")]
 Timeout = Annotated[float, typer.Option("--timeout", min=1, max=3600, help="How many seconds to wait.")]
 
 
 @app.command()
 def ps(as_json: AsJson = False) -> None:
-    """Show every process that is up, with all its parts."""
+    """Show every process that is up, with all its children."""
     with plain_errors():
         emit(_processes(), as_json, views.trees)
 
@@ -34,7 +34,7 @@ def status(as_json: AsJson = False) -> None:
 
 @app.command()
 def restart(name: Name, as_json: AsJson = False) -> None:
-    """End a part in order and start it again, with its failures forgotten."""
+    """End a child in order and start it again, with its failures forgotten."""
     with plain_errors(), running_here(load_settings()) as running:
         here = _who_has(name, running)
         here.connection.ask("restart", Done, within_s=ACT_S + 5, name=name)

@@ -1,4 +1,4 @@
-"""How processes and their parts look on a terminal."""
+"""How processes and their children look on a terminal."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -26,12 +26,12 @@ _STYLES = {
     State.FAILED: "bold red",
     State.LEFT_BEHIND: "bold red",
 }
-_HEADS = ("Part", "Group", "State", "For", "Restarts", "Waiting", "Oldest", "In hand", "Last error")
+_HEADS = ("Child", "Group", "State", "For", "Restarts", "Waiting", "Oldest", "In hand", "Last error")
 _RIGHT = ("Restarts", "Waiting", "Oldest")
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """A process in a few lines. `parts` counts its children by their state."""
+    """A process in a few lines. `states` counts its children by their state."""
 
     host: str
     pid: int
@@ -40,13 +40,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     seen_ts: int
     is_here: bool
     is_draining: bool
-    parts: dict[str, int]
+    states: dict[str, int]
     restarts: int
     problems: list[str]
 
 
 def trees(processes: list[Process]) -> "Group":
-    """Each process, and a line for each of its parts."""
+    """Each process, and a line for each of its children."""
     from rich.console import Group
 
     shown: list[Any] = []
@@ -68,7 +68,7 @@ def summary(process: Process) -> Summary:
         seen_ts=process.seen_ts,
         is_here=process.is_here,
         is_draining=process.is_draining,
-        parts=dict(Counter(child.state.value for child in process.children)),
+        states=dict(Counter(child.state.value for child in process.children)),
         restarts=sum(child.restarts for child in process.children),
         problems=process.problems,
     )
@@ -85,11 +85,11 @@ def ended(done: dict[str, Any]) -> str:
 
 
 def _lines(one: Summary) -> list[str]:
-    states = ", ".join(f"{count} {state}" for state, count in sorted(one.parts.items()))
+    states = ", ".join(f"{count} {state}" for state, count in sorted(one.states.items()))
     lines = [
         f"{_place(one)} is up since {iso(one.started_ts // 1000 * 1000)} ({span(one.seen_ts - one.started_ts)})",
         f"  groups    {', '.join(one.groups)}",
-        f"  parts     {states or 'none'}; {plural(one.restarts, 'restart')}",
+        f"  children  {states or 'none'}; {plural(one.restarts, 'restart')}",
     ]
     problems = [f"  - {problem}" for problem in one.problems]
     return [*lines, "  problems  none"] if not problems else [*lines, "  problems", *problems]

@@ -51,7 +51,7 @@ Port = Annotated[
 ]
 Groups = Annotated[
     list[str] | None,
-    typer.Option("--group", metavar="GROUP", help="Run this part only; may be repeated, or a list: web,sim."),
+    typer.Option("--group", metavar="GROUP", help="Run this group only; may be repeated, or a list: web,sim."),
 ]
 
 

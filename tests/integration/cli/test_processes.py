@@ -17,7 +17,7 @@ from supervisor.run_folder import run_folder, sockets
 from tests.integration.cli.conftest import Agentic
 from tests.integration.cli.test_up import COMMAND, LONGEST_S, started
 
-PARTS = {"heartbeat", "listener", "page"}
+CHILDREN = {"heartbeat", "listener", "page"}
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def test_when_nothing_runs_it_is_one_line(agentic: Agentic, command: list[str]) 
 
 
 def test_a_process_is_looked_at_mended_and_stopped(agentic: Agentic, database_url: str, home: Path) -> None:
-    """By its name and its parts' names; a second one of the same kind is refused meanwhile."""
+    """By its name and its children's names; a second one of the same kind is refused meanwhile."""
     with page_up(home, database_url) as process:
         (shown,) = document(agentic, "ps")
         table = agentic("ps").stdout
@@ -73,7 +73,9 @@ def test_a_process_is_looked_at_mended_and_stopped(agentic: Agentic, database_ur
         _, errors = process.communicate(timeout=LONGEST_S)
 
     assert (shown["pid"], shown["groups"], shown["is_here"]) == (process.pid, ["web"], True)
-    assert {child["name"]: child["state"] for child in shown["children"]} == dict.fromkeys(PARTS, "running")
+    assert {child["name"]: child["state"] for child in shown["children"]} == dict.fromkeys(
+        CHILDREN, "running"
+    )
     assert (
         parse_ts(shown["started_ts"])
         <= parse_ts(shown["children"][0]["since_ts"])
@@ -87,7 +89,7 @@ def test_a_process_is_looked_at_mended_and_stopped(agentic: Agentic, database_ur
     )
     assert log.endswith(" INFO page: it is restarted by hand\n")
     assert (said["child"], said["event"]) == ("page", "it is restarted by hand")
-    assert (summary["parts"], summary["problems"]) == ({"running": 3}, [])
+    assert (summary["states"], summary["problems"]) == ({"running": 3}, [])
     assert "problems  none" in text
     assert (second.returncode, second.stdout) == (1, "")
     assert second.stderr.startswith(
@@ -118,10 +120,10 @@ def test_one_that_was_killed_is_not_in_the_way(agentic: Agentic, database_url: s
 def test_processes_of_other_homes_are_seen_through_the_database(
     agentic: Agentic, database_url: str, home: Path, tmp_path: Path
 ) -> None:
-    """With their parts and their logs, as they last showed themselves; a hung one is told of, and is not waited for."""
+    """With their children and their logs, as they last showed themselves."""
     with page_up(home, database_url) as here, page_up(tmp_path / "other", database_url) as there:
         found = {}
-        while set(found) != {here.pid, there.pid} or len(found[there.pid]["children"]) != len(PARTS):
+        while set(found) != {here.pid, there.pid} or len(found[there.pid]["children"]) != len(CHILDREN):
             found = {one["pid"]: one for one in document(agentic, "ps")}
         restart_there(tmp_path / "other", database_url)
         said: list[dict[str, Any]] = []
@@ -130,7 +132,7 @@ def test_processes_of_other_homes_are_seen_through_the_database(
         table = agentic("ps").stdout
 
     assert (found[here.pid]["is_here"], found[there.pid]["is_here"]) == (True, False)
-    assert {child["name"] for child in found[there.pid]["children"]} == PARTS
+    assert {child["name"] for child in found[there.pid]["children"]} == CHILDREN
     assert [(one["child"], one["event"]) for one in said] == [("page", "it is restarted by hand")]
     assert f"Process {there.pid} on {found[there.pid]['host']} (as it last showed itself, " in table
 
