@@ -51,7 +51,9 @@ Port = Annotated[
 ]
 Groups = Annotated[
     list[str] | None,
-    typer.Option("--group", metavar="GROUP", help="Run this group only; may be repeated, or a list: web,sim."),
+    typer.Option(
+        "--group", metavar="GROUP", help="Run this group only; may be repeated, or a list: web,sim."
+    ),
 ]
 
 
@@ -116,9 +118,10 @@ async def _run(options: Options) -> None:
         if listener:
             stack.enter_context(listener)
         stack.enter_context(claimed(folder, options.groups))
-        logbook = stack.enter_context(_logging(settings))
+        redact = Redactor(secrets_of(settings))
+        logbook = stack.enter_context(_logging(settings, redact))
         stop = stack.enter_context(stop_signals())
-        supervisor = Supervisor(_identity(options.groups), WallTime(), Random(token()).random)
+        supervisor = Supervisor(_identity(options.groups), WallTime(), Random(token()).random, redact)
         operations = Operations(supervisor, logbook, stop.set)
         path = socket_path(folder, options.groups)
         stack.enter_context(serving(path, operations.answer, operations.watch.watch))
@@ -130,7 +133,7 @@ async def _run(options: Options) -> None:
                 *_children(options, home, supervisor, page),
             ]
             async with supervisor.keeping(children, stop):
-                if page and options.demo and await ensure_demo(home):
+                if page and options.demo and not stop.is_set() and await ensure_demo(home):
                     say(_DEMO)
                 _print_where(options, page)
                 await stop.wait()
@@ -171,14 +174,14 @@ def _identity(groups: list[str]) -> Identity:
 
 
 @contextmanager
-def _logging(settings: Settings) -> Iterator[Logbook]:
+def _logging(settings: Settings, redact: Redactor) -> Iterator[Logbook]:
     """Have all that is logged written to stderr, and kept for `agentic logs`."""
 
     def write(lines: str) -> None:
         sys.stderr.write(printable(lines))
         sys.stderr.flush()
 
-    logbook = Logbook(Redactor(secrets_of(settings)), settings.log_format, write)
+    logbook = Logbook(redact, settings.log_format, write)
     with logging_to(logbook, settings.log_level):
         yield logbook
 

@@ -19,13 +19,15 @@ log = logging.getLogger(__name__)
 class Around(msgspec.Struct, frozen=True):
     """What all children of a supervisor share.
 
-    `changed` is told after each step of one. `left` holds the tasks that were left behind and still run.
+    `changed` is told after each step of one. `left` holds the tasks that were left behind and still run. `redact`
+    takes out of an error what must not be shown.
     """
 
     time: Time
     random: Callable[[], float]
     changed: Callable[["Running"], None]
     left: set[asyncio.Task[Any]]
+    redact: Callable[[str], str]
 
 
 class Running(ABC):
@@ -40,7 +42,7 @@ class Running(ABC):
         """Set once it is up, or its first attempt to start has failed."""
         self.time = around.time
         self.policy = Policy(child.rules, around.random, around.time.monotonic_s())
-        self._changed = around.changed
+        self._changed, self._redact = around.changed, around.redact
         self._since_ts = around.time.now_ms()
 
     @abstractmethod
@@ -71,5 +73,5 @@ class Running(ABC):
             state=self.state,
             since_ts=self._since_ts,
             restarts=self.restarts,
-            last_error=in_one_line(self.error) if self.error else None,
+            last_error=self._redact(in_one_line(self.error)) if self.error else None,
         )

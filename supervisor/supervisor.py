@@ -23,6 +23,7 @@ from actors.kernel import Actor, Change, Ref, System, Time
 from supervisor.actors import RunningActor, with_stats
 from supervisor.children import ActorChild, Child, ChildView, Service, State, Tree
 from supervisor.errors import Draining, NameTaken, NoSuchChild
+from supervisor.redaction import Redactor
 from supervisor.running import Around, Running
 from supervisor.services import RunningService
 
@@ -45,14 +46,23 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Supervisor:
-    """Keeps the children of one process. `random` gives numbers in [0, 1), for the pauses between starts."""
+    """Keeps the children of one process.
 
-    def __init__(self, identity: Identity, time: Time, random: Callable[[], float]) -> None:
+    `random` gives numbers in [0, 1), for the pauses between starts; `redact` takes secrets out of errors.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        time: Time,
+        random: Callable[[], float],
+        redact: Callable[[str], str] = Redactor(),  # noqa: B008 - it has no state
+    ) -> None:
         self.identity = identity
         self.time = time
         self.system = System(time, self._pass_on)
         self._draining = asyncio.Event()
-        self._around = Around(time, random, self._changed, self.system.left)
+        self._around = Around(time, random, self._changed, self.system.left, redact)
         self._running: dict[str, Running] = {}
         self._standing: list[str] = []
         self.steps = 0

@@ -8,6 +8,8 @@ from actors.kernel import ManualTime, Ref, settle
 from supervisor.children import State
 from supervisor.errors import Draining, NameTaken, NoSuchChild
 from supervisor.policy import Rules
+from supervisor.redaction import Redactor
+from supervisor.supervisor import Supervisor
 from tests.unit.supervisor.parts import (
     NOW,
     QUICK,
@@ -242,6 +244,20 @@ async def test_an_owner_that_can_not_be_told_holds_up_nobody(caplog: pytest.LogC
 
     assert seen(keeper, "worker").state is State.FAILED
     assert "the owner of worker could not be told that it was given up" in caplog.text
+    await keeper.shutdown()
+
+
+async def test_an_error_is_shown_without_the_keys_in_it() -> None:
+    """Errors of others repeat what they were given; the tree goes to terminals and into the database."""
+    said, time = list[str](), ManualTime(NOW)
+    keeper = Supervisor(supervisor().identity, time, lambda: 0.0, Redactor(["told to"]))
+    ref = keeper.spawn(worker(said))
+    ref.tell(Crash())
+    await settle()
+    tree = keeper.tree()
+
+    assert tree.children[0].last_error == "ValueError: [hidden] crash"
+    assert tree.problems == ["worker is waiting: ValueError: [hidden] crash"]
     await keeper.shutdown()
 
 
