@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
-
-from db.connection import Connection, to_json
+from db.connection import Connection
+from db.storable import storable_json, storable_text
 
 MOST_EVENT = 2_000
 MOST_BODY_BYTES = 16_000
@@ -60,13 +59,13 @@ async def tail_logs(
 
     Without a deployment: of all that one can see.
     """
+    of_one = () if deployment_id is None else (deployment_id,)
     rows = await connection.fetch(
-        "select id, at, deployment_id, user_id, level, event, body from agent_logs"
-        " where ($1::uuid is null or deployment_id = $1) and ($2::bigint is null or id > $2)"
-        f" order by id {'desc' if after_id is None else ''} limit $3",
-        deployment_id,
-        after_id,
+        "select id, at, deployment_id, user_id, level, event, body from agent_logs where id > $2"
+        f"{' and deployment_id = $3' if of_one else ''} order by id {'desc' if after_id is None else ''} limit $1",
         limit,
+        after_id or 0,
+        *of_one,
     )
     found = [KeptLog(row["id"], LogRow(*row[1:])) for row in rows]
     return found[::-1] if after_id is None else found
@@ -81,19 +80,5 @@ async def forget_logs(connection: Connection, older_than_days: int = KEPT_DAYS) 
 
 
 def _storable(row: LogRow) -> tuple[Any, ...]:
-    return (*row[:3], row.level, _text(row.event)[:MOST_EVENT], _body(row.body))
-
-
-def _text(said: str) -> str:
-    """What Postgres can store of a text: all but NUL and halves of surrogate pairs."""
-    return said.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _body(values: dict[str, Any]) -> bytes:
-    try:
-        body = to_json(values)
-    except TypeError:  # not JSON, or not text
-        body = orjson.dumps({"unreadable": _text(repr(values))[:MOST_BODY_BYTES]})
-    if len(body) > MOST_BODY_BYTES:
-        body = orjson.dumps({"cut": body.decode()[: MOST_BODY_BYTES // 2]})
-    return body.replace(b"\\u0000", b"\\ufffd")
+    event, body = storable_text(row.event, MOST_EVENT), storable_json(row.body, MOST_BODY_BYTES)
+    return (*row[:3], row.level, event, body)

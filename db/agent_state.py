@@ -7,7 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from db.connection import Connection, to_json
+from db.connection import Connection
+from db.storable import storable_json, storable_text
+
+MOST_JSON_BYTES = 64_000
+MOST_ERROR = 1_000
 
 
 class StateRow(msgspec.Struct, frozen=True):
@@ -59,6 +63,7 @@ _SAVE_SQL = f"""
 insert into agent_state as there ({_COLUMNS})
 select given.* from unnest({_ARRAYS}) given ({_COLUMNS})
 join deployments d on d.id = given.deployment_id and d.user_id = given.user_id
+order by given.deployment_id
 on conflict (deployment_id) do update set {_CHANGED} where there.beat_at <= excluded.beat_at
 """
 
@@ -66,13 +71,20 @@ on conflict (deployment_id) do update set {_CHANGED} where there.beat_at <= excl
 async def save_states(connection: Connection, states: Sequence[StateRow]) -> None:
     """Write how deployments are, as the worker, in one statement for any number of them.
 
-    Each at most once. What is older than what is there is left out, and so is what is said of no deployment.
+    Each at most once. What is older than what is there is left out, and so is what is said of no deployment. What is
+    too long is cut, and what can't be stored as text is marked, so that none keeps another from being shown.
     """
     if states:
-        columns = zip(_TYPES.values(), zip(*map(msgspec.structs.astuple, states), strict=True), strict=True)
-        await connection.execute(
-            _SAVE_SQL, *(list(map(to_json, each)) if kind == "jsonb" else each for kind, each in columns)
-        )
+        await connection.execute(_SAVE_SQL, *zip(*map(_values, states), strict=True))
+
+
+def _values(state: StateRow) -> list[Any]:
+    values = dict(zip(_TYPES, msgspec.structs.astuple(state), strict=True))
+    for name, kind in _TYPES.items():
+        if kind == "jsonb":
+            values[name] = storable_json(values[name], MOST_JSON_BYTES)
+    values["last_error"] = state.last_error and storable_text(state.last_error, MOST_ERROR)
+    return list(values.values())
 
 
 async def load_states(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, StateRow]:

@@ -11,6 +11,7 @@ import msgspec
 
 from db.connection import Connection, to_json
 from db.errors import Conflict, Refused
+from db.storable import storable_json, storable_text
 from domain.deployments import COMMAND_NEXT, CommandKind, CommandState
 from domain.ids import uuid7
 
@@ -26,6 +27,7 @@ MOST_ARGS_BYTES = 4_000
 MOST_OPEN = 100
 """Commands of one deployment that may be open at a time."""
 MOST_ERROR = 1_000
+MOST_RESULT_BYTES = 64_000
 
 
 class CommandRow(msgspec.Struct, frozen=True):
@@ -137,7 +139,8 @@ async def open_commands(connection: Connection, deployment_id: UUID) -> list[Com
     """Give what a deployment has to carry out, oldest first: what waits, and what was begun before a crash."""
     rows = await connection.fetch(
         f"select {_COLUMNS} from agent_commands where deployment_id = $1"
-        " and (state = 'acknowledged' or state = 'queued' and deadline_at > clock_timestamp())"
+        " and state in ('queued', 'acknowledged')"
+        " and (state = 'acknowledged' or deadline_at > clock_timestamp())"
         " order by created_at, id",
         deployment_id,
     )
@@ -156,12 +159,12 @@ async def acknowledge(connection: Connection, command_id: UUID) -> bool:
 
 async def finish(connection: Connection, command_id: UUID, result: dict[str, Any]) -> None:
     """Say that a command was carried out, as the worker. Raises Refused where it was not acknowledged, or is over."""
-    await _end(connection, command_id, CommandState.DONE, result, None)
+    await _end(connection, command_id, CommandState.DONE, storable_json(result, MOST_RESULT_BYTES), None)
 
 
 async def fail(connection: Connection, command_id: UUID, error: str) -> None:
     """Say in one line why a command could not be carried out; otherwise as `finish`."""
-    await _end(connection, command_id, CommandState.FAILED, None, error)
+    await _end(connection, command_id, CommandState.FAILED, None, storable_text(error, MOST_ERROR))
 
 
 _END_SQL = f"""
@@ -176,12 +179,10 @@ async def _end(
     connection: Connection,
     command_id: UUID,
     state: CommandState,
-    result: dict[str, Any] | None,
+    result: bytes | None,
     error: str | None,
 ) -> None:
-    ended = await connection.fetchrow(
-        _END_SQL, command_id, state.value, result, error and error[:MOST_ERROR], _before(state)
-    )
+    ended = await connection.fetchrow(_END_SQL, command_id, state.value, result, error, _before(state))
     if ended is None:
         there = await load_command(connection, command_id)
         stands = "there is none" if there is None else f"it is {there.state}"

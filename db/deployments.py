@@ -11,6 +11,7 @@ import msgspec
 
 from db.connection import Connection
 from db.errors import Refused
+from db.storable import storable_text
 from domain.deployments import IllegalMove, Status, Step, after
 from domain.ids import uuid7
 
@@ -19,7 +20,8 @@ CHANNEL = "agentic_deployments"
 
 MOST_REASON = 1000
 
-OVER = [status.value for status in Status if status.is_over]
+_IS_OPEN = "d.status not in ('stopped', 'failed')"
+"""As the partial indexes have it, so that they are used."""
 
 
 class DeploymentRow(msgspec.Struct, frozen=True):
@@ -111,21 +113,17 @@ async def list_deployments(
 ) -> list[DeploymentRow]:
     """Give the newest deployments one can see; `before` is the last id of the page before."""
     rows = await connection.fetch(
-        _DEPLOYMENT_SQL + "where ($2::uuid is null or d.id < $2) and not ($3 and d.status = any ($4))"
-        " order by d.id desc limit $1",
+        _DEPLOYMENT_SQL + "where ($2::uuid is null or d.id < $2)"
+        f" and {_IS_OPEN if only_open else 'true'} order by d.id desc limit $1",
         limit,
         before,
-        only_open,
-        OVER,
     )
     return [_deployment(row) for row in rows]
 
 
 async def open_deployments(connection: Connection) -> list[DeploymentRow]:
     """Give all deployments that are not over, oldest first: those that are to be running somewhere."""
-    rows = await connection.fetch(
-        _DEPLOYMENT_SQL + "where d.status not in ('stopped', 'failed') order by d.id"
-    )
+    rows = await connection.fetch(_DEPLOYMENT_SQL + f"where {_IS_OPEN} order by d.id")
     return [_deployment(row) for row in rows]
 
 
@@ -152,7 +150,7 @@ async def move_deployment(
         " ended_at = case when $5 then clock_timestamp() end where id = $1",
         deployment_id,
         moved.value,
-        reason and reason[:MOST_REASON],
+        reason and storable_text(reason, MOST_REASON),
         step is Step.STARTED,
         moved.is_over,
     )

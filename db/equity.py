@@ -25,7 +25,8 @@ async def write_points(connection: Connection, points: Sequence[PointRow]) -> No
     if points:
         await connection.execute(
             "insert into equity_points (account_id, user_id, ts, equity)"
-            " select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::numeric[]) on conflict do nothing",
+            " select * from unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::numeric[]) given (a, u, ts, e)"
+            " order by a, ts on conflict do nothing",
             *zip(*points, strict=True),
         )
 
@@ -36,7 +37,8 @@ async def load_points(
     """Give an account's points in [from, to), in order."""
     rows = await connection.fetch(
         "select account_id, user_id, ts, equity from equity_points where account_id = $1"
-        " and ($2::timestamptz is null or ts >= $2) and ($3::timestamptz is null or ts < $3) order by ts",
+        " and ts >= coalesce($2, '-infinity'::timestamptz) and ts < coalesce($3, 'infinity'::timestamptz)"
+        " order by ts",
         account_id,
         from_ts,
         to_ts,

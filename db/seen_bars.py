@@ -36,13 +36,16 @@ class SeenBar(NamedTuple):
     volume: float
 
 
+_COLUMNS = ", ".join(SeenBar._fields)
+
+
 async def write_seen(connection: Connection, bars: Sequence[SeenBar]) -> None:
     """Write what deployments saw, as the worker, in one statement for any number of them. Twice is once."""
     if bars:
         await connection.execute(
-            f"insert into seen_bars ({', '.join(SeenBar._fields)}) select * from unnest($1::uuid[], $2::uuid[],"
-            " $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::float8[], $8::float8[], $9::float8[],"
-            " $10::float8[], $11::float8[]) on conflict do nothing",
+            f"insert into seen_bars ({_COLUMNS}) select * from unnest($1::uuid[], $2::uuid[], $3::text[],"
+            " $4::bigint[], $5::bigint[], $6::bigint[], $7::float8[], $8::float8[], $9::float8[], $10::float8[],"
+            f" $11::float8[]) given ({_COLUMNS}) order by deployment_id, symbol, ts on conflict do nothing",
             *zip(*bars, strict=True),
         )
 

@@ -1,13 +1,16 @@
 """What deployments show of themselves: the newest word of each, many written at once."""
 
+import asyncio
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 import msgspec
 
 from db.agent_state import StateRow, load_states, save_states
+from db.connection import Connection
 from db.pool import Database
-from tests.integration.db.deployed import new_deployment
+from domain.deployments import Step
+from tests.integration.db.deployed import move, new_deployment
 from tests.integration.db.samples import T0
 
 
@@ -70,6 +73,41 @@ async def test_one_that_there_is_not_keeps_no_other_from_being_saved(
     nobodys = uuid4()
     await save(database, state(nobodys, owner), state(theirs, owner), state(found, owner))
     assert set(await load(database, found, theirs, nobodys)) == {found}
+
+
+async def test_a_trouble_is_shown_however_it_is_worded(database: Database, owner: UUID) -> None:
+    """What can't be stored is marked, what is too long is cut, and the others are saved with it."""
+    odd, plain = [await new_deployment(database, owner) for _ in range(2)]
+    said = msgspec.structs.replace(
+        state(odd, owner),
+        last_error="NUL \0 and half \ud800 " + "x" * 2000,
+        positions={"a\0b": {1}},
+        counts={"much": "x" * 100_000},
+    )
+    await save(database, said, state(plain, owner))
+    found = await load(database, odd, plain)
+    assert found[plain] == state(plain, owner)
+    assert found[odd].last_error == ("NUL \ufffd and half ? " + "x" * 2000)[:1000]
+    assert found[odd].positions == {"unreadable": "{'a\\x00b': {1}}"}
+    assert list(found[odd].counts) == ["cut"]
+
+
+async def test_two_that_save_the_same_at_once_take_one_order(
+    database: Database, admin: Connection, owner: UUID
+) -> None:
+    """Whatever order they say it in, as when deployments change hands: so neither can lock the other out."""
+    low, high = sorted([await new_deployment(database, owner) for _ in range(2)])
+    await move(database, low, Step.STARTED)  # which leaves it behind the other in its table
+    await save(database, state(low, owner), state(high, owner))
+    free = "select deployment_id from agent_state order by 1 for update skip locked"
+    async with database.as_worker() as connection:
+        await save_states(connection, [state(high, owner)])
+        other = asyncio.create_task(save(database, state(high, owner), state(low, owner)))
+        async with asyncio.timeout(60):
+            while await admin.fetchval(free) is not None:
+                pass
+    await other
+    assert await admin.fetchval(free) == low
 
 
 async def test_people_see_theirs(database: Database, owner: UUID, other_user: UUID) -> None:

@@ -226,6 +226,20 @@ async def test_what_was_begun_and_what_waits_is_found_after_a_restart_oldest_fir
     assert (await command_of(database, rows[0].id)).error == "no position"
 
 
+async def test_what_came_of_it_is_kept_however_it_is_worded(
+    database: Database, owner: UUID, deployment: UUID
+) -> None:
+    """A command that could never be ended would be carried out again after every start."""
+    failed, done = [await send(database, owner, deployment) for _ in range(2)]
+    async with database.as_worker() as connection:
+        for row in (failed, done):
+            await acknowledge(connection, row.id)
+        await fail(connection, failed.id, "NUL \0 and half \ud800 " + "x" * 2000)
+        await finish(connection, done.id, {"said": "\0"})
+    assert (await command_of(database, failed.id)).error == ("NUL \ufffd and half ? " + "x" * 2000)[:1000]
+    assert (await command_of(database, done.id)).result == {"said": "\ufffd"}
+
+
 async def test_the_latest_are_listed_newest_first(database: Database, owner: UUID, deployment: UUID) -> None:
     """In pages."""
     rows = [await send(database, owner, deployment) for _ in range(3)]

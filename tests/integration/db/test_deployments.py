@@ -73,8 +73,8 @@ async def test_its_row_says_when_it_began_and_ended_and_why_it_stands_there(
     assert (halted.reason, halted.ended_ts) == ("daily loss of 5 %", None)
     lifted = await move(database, found, Step.LIFTED)
     assert (lifted.reason, lifted.started_ts) == (None, first.started_ts)
-    failed = await move(database, found, Step.GAVE_UP, reason="x" * 5000)
-    assert (failed.started_ts, failed.reason) == (first.started_ts, "x" * 1000)
+    failed = await move(database, found, Step.GAVE_UP, reason="NUL \0, " + "x" * 5000)
+    assert (failed.started_ts, failed.reason) == (first.started_ts, "NUL \ufffd, " + "x" * 993)
     assert failed.ended_ts is not None
     assert first.started_ts is not None
     assert failed.ended_ts >= first.started_ts >= first.created_ts
