@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from domain.time import parse_ts
+from supervisor.client import Connection
+from supervisor.operations import Done
 from supervisor.run_folder import run_folder, sockets
 from tests.integration.cli.conftest import Agentic
-from tests.integration.cli.test_up import COMMAND, LONGEST_S, started
+from tests.integration.cli.test_up import COMMAND, LONGEST_S, get, started
 
 CHILDREN = {"heartbeat", "listener", "page"}
 
@@ -166,6 +168,24 @@ def test_a_log_is_followed_to_the_end_of_its_process(agentic: Agentic, database_
 
     assert (first["child"], first["event"]) == ("page", "it is restarted by hand")
     assert (follower.returncode, errors) == (0, "What was followed has ended.\n")
+
+
+def test_a_process_that_drains_is_alive_but_not_ready(
+    anyio_backend: str, database_url: str, home: Path
+) -> None:
+    """Those who watch over it send nobody there any more; it goes on until it is told to end."""
+    with started(home, "--group", "web", "--no-demo", DATABASE_URL=database_url) as (process, said):
+        ready = get(f"{said['url']}/readyz").read()
+        with Connection(run_folder(home) / "web.sock") as connection:
+            connection.ask("drain", Done)
+        alive, draining = get(f"{said['url']}/healthz"), get(f"{said['url']}/readyz")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=LONGEST_S)
+
+    assert json.loads(ready) == {"ready": True, "problems": []}
+    assert (alive.status, draining.status) == (200, 503)
+    assert json.loads(draining.read()) == {"ready": False, "problems": ["It is ending."]}
+    assert process.returncode == 0
 
 
 def test_a_process_that_hangs_is_told_of(
