@@ -13,6 +13,7 @@ from db.storable import storable_json, storable_text
 
 MOST_EVENT = 2_000
 MOST_BODY_BYTES = 16_000
+MOST_FORGOTTEN = 10_000
 KEPT_DAYS = 14
 """How long a line is kept at least; row security holds it too."""
 
@@ -71,10 +72,15 @@ async def tail_logs(
     return found[::-1] if after_id is None else found
 
 
-async def forget_logs(connection: Connection, older_than_days: int = KEPT_DAYS) -> int:
-    """Delete lines that are older, as the worker, and say how many. None younger than two weeks are deleted."""
+async def forget_logs(
+    connection: Connection, older_than_days: int = KEPT_DAYS, most: int = MOST_FORGOTTEN
+) -> int:
+    """Delete the oldest lines, so many at most, as the worker; say how many. None younger than two weeks go."""
     done = await connection.execute(
-        "delete from agent_logs where at < now() - make_interval(days => $1)", older_than_days
+        "delete from agent_logs where id in (select id from agent_logs"
+        " where at < now() - make_interval(days => $1) order by id limit $2)",
+        older_than_days,
+        most,
     )
     return int(done.split()[-1])
 

@@ -47,17 +47,18 @@ async def load_points(
 
 
 _THIN_SQL = """
-delete from equity_points p using deployments d
-where d.account_id = p.account_id and d.feed not like 'replay:%' and p.ts < now() - make_interval(days => $1)
-  and exists (select from equity_points later where later.account_id = p.account_id
-    and later.ts > p.ts and later.ts < date_trunc('hour', p.ts) + interval '1 hour')
+delete from equity_points p using (
+  select ts as at, lead(ts) over (order by ts) as next from equity_points
+  where account_id = $1 and ts < now() - make_interval(days => $2)) old
+where p.account_id = $1 and p.ts = old.at and date_trunc('hour', old.next) = date_trunc('hour', old.at)
+  and not exists (select from deployments where account_id = $1 and feed like 'replay:%')
 """
 
 
-async def thin_points(connection: Connection, older_than_days: int = WHOLE_DAYS) -> int:
+async def thin_points(connection: Connection, account_id: UUID, older_than_days: int = WHOLE_DAYS) -> int:
     """Leave the last point of each hour of what is older, as the worker, and say how many went.
 
     A replay's points are left alone: its time is not ours.
     """
-    done = await connection.execute(_THIN_SQL, older_than_days)
+    done = await connection.execute(_THIN_SQL, account_id, older_than_days)
     return int(done.split()[-1])

@@ -3,20 +3,18 @@
 -- A person asks for a deployment and sends it commands; all else is written by the worker. A deployment's steps are those
 -- of domain/deployments.py; its orders, fills, journal and decisions are in its account's tables.
 --
--- What grows, how much, and for how long it is kept (sizes measured, with indexes):
---   equity_points  a row a bar and account, 125 bytes: 63 MB an account and year at one a minute. Read by account and time,
---                  which is its key. Kept whole for 30 days, then the last of each hour (1 MB a year), a replay's for good:
---                  `db.equity.thin_points`.
---   agent_logs     200 bytes to 2 kB a line. Read by deployment, newest first: (deployment_id, id); a person's and the
---                  program's own by (user_id, id). Kept for 14 days: `db.agent_logs.forget_logs`, which finds its rows by
---                  the block range index on `at`, as lines come in the order of time.
---   seen_bars      a row a bar, symbol and deployment on a made-up or live market, 190 bytes: 100 MB a year at one a minute.
+-- What grows, how much, and for how long it is kept (sizes measured, with indexes). `db.retention.forget_old` forgets.
+--   equity_points  a row a bar and account, 140 bytes: 74 MB an account and year at one a minute. Read by account and time,
+--                  which is its key. Kept whole for 30 days, then the last of each hour (1 MB a year), a replay's for good.
+--   agent_logs     200 bytes and its values a line. Read newest first by deployment, (deployment_id, id), or by person,
+--                  (user_id, id). Kept for 14 days; the oldest are the first of its key.
+--   seen_bars      a row a bar, symbol and deployment on a made-up or live market, 240 bytes: 126 MB a year at one a minute.
 --                  Read by its key. Kept as long as its deployment: what happened is compared with the simulator by them.
 --   decision_snapshots (an earlier migration) 2 to 20 kB a tick in which something was done or tried. Read by account and
 --                  tick. Kept for good: they are what a person is owed an answer from. Over 100 GB it is to be
 --                  partitioned by month of `tick_ts`; nothing refers to its rows.
 --   agent_commands, deployments, agent_state, heartbeats: a few rows each; kept, the last for a day of silence.
--- The worker may delete no fresher rows of equity_points and agent_logs than these: row security holds that.
+-- Row security keeps the worker from deleting what is younger than that in equity_points and agent_logs.
 alter table public.trading_accounts add unique (user_id, id, mode);
 
 create table public.deployments (
@@ -101,22 +99,21 @@ create table public.agent_logs (
 );
 create index agent_logs_of_deployment on public.agent_logs (deployment_id, id);
 create index agent_logs_of_user on public.agent_logs (user_id, id);
-create index agent_logs_by_time on public.agent_logs using brin (at);
 
+-- A person who goes takes their accounts along, and an account its points: so these need no index of their own for that.
 create table public.equity_points (
   account_id uuid not null,
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null,
   ts timestamptz not null,
   equity numeric not null,
   primary key (account_id, ts),
   foreign key (user_id, account_id) references public.trading_accounts (user_id, id) on delete cascade
 );
-create index equity_points_of_user on public.equity_points (user_id, account_id);
 
 -- Bars as a deployment saw them, where its market can't be looked up again. Numbers and instants as in `bars`.
 create table public.seen_bars (
   deployment_id uuid not null,
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null,
   symbol text not null,
   interval_ms bigint not null,
   ts bigint not null,
@@ -129,7 +126,6 @@ create table public.seen_bars (
   primary key (deployment_id, symbol, interval_ms, ts, available_at),
   foreign key (user_id, deployment_id) references public.deployments (user_id, id) on delete cascade
 );
-create index seen_bars_of_user on public.seen_bars (user_id, deployment_id);
 
 -- The program's processes, as they show themselves to each other. No person's, so no person sees them.
 create table public.heartbeats (

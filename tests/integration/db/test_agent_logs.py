@@ -104,10 +104,11 @@ async def test_lines_of_two_weeks_are_kept(database: Database, admin: Connection
     """Older ones are forgotten when asked to; younger ones are not, whatever is asked."""
     await admin.execute(
         "insert into agent_logs (at, level, event)"
-        " select now() - make_interval(days => n), 'info', n::text from unnest(array[20, 15, 13, 0]) n"
+        " select now() - make_interval(days => n), 'info', n::text from unnest(array[25, 20, 15, 13, 0]) n"
     )
     async with database.as_worker() as connection:
-        assert await forget_logs(connection, 18) == 1
+        assert await forget_logs(connection, 22) == 1
+        assert await forget_logs(connection, most=1) == 1
         assert await forget_logs(connection) == 1
         assert await forget_logs(connection, 1) == 0
     assert events(await tail(database, None)) == ["13", "0"]

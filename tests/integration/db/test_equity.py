@@ -56,8 +56,9 @@ async def test_of_old_points_the_last_of_each_hour_is_left(
 
     await write(database, *points(live, old), *points(live, young), *points(replay, old))
     async with database.as_worker() as connection:
-        assert await thin_points(connection, 1) == 3
-        assert await thin_points(connection) == 0
+        assert await thin_points(connection, live, 1) == 3
+        assert await thin_points(connection, live) == 0
+        assert await thin_points(connection, replay) == 0
     kept = [point for point in points(live, old) if point.equity in (59, 119, 121)]
     assert await load(database, live) == [*kept, *points(live, young)]
     assert await load(database, replay) == points(replay, old)
