@@ -75,10 +75,13 @@ async def tail_logs(
 async def forget_logs(
     connection: Connection, older_than_days: int = KEPT_DAYS, most: int = MOST_FORGOTTEN
 ) -> int:
-    """Delete the oldest lines, so many at most, as the worker; say how many. None younger than two weeks go."""
+    """Delete what is older among the first lines, so many at most, as the worker; say how many went.
+
+    Row security leaves what is younger than two weeks.
+    """
     done = await connection.execute(
-        "delete from agent_logs where id in (select id from agent_logs"
-        " where at < now() - make_interval(days => $1) order by id limit $2)",
+        "delete from agent_logs where id in (select id from agent_logs order by id limit $2)"
+        " and at < now() - make_interval(days => $1)",
         older_than_days,
         most,
     )

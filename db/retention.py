@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from db.agent_logs import MOST_FORGOTTEN, forget_logs
+from db.agent_logs import forget_logs
 from db.equity import thin_points
 from db.pool import Database
 
@@ -20,12 +20,11 @@ async def forget_old(database: Database) -> Forgotten:
     Done twice, or by two at once, it is done once.
     """
     lines = points = 0
-    while True:
+    gone = 1
+    while gone:
         async with database.as_worker(waits=False) as connection:
             gone = await forget_logs(connection)
         lines += gone
-        if gone < MOST_FORGOTTEN:
-            break
     async with database.as_worker() as connection:
         accounts = await connection.fetch(
             "select distinct account_id from deployments where feed not like 'replay:%'"

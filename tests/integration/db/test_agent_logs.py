@@ -108,6 +108,7 @@ async def test_lines_of_two_weeks_are_kept(database: Database, admin: Connection
     )
     async with database.as_worker() as connection:
         assert await forget_logs(connection, 22) == 1
+        assert await forget_logs(connection, 22) == 0
         assert await forget_logs(connection, most=1) == 1
         assert await forget_logs(connection) == 1
         assert await forget_logs(connection, 1) == 0
