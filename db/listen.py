@@ -87,8 +87,9 @@ class Listener:
     ) -> None:
         assert self._running is not None
         self._running.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._running
+        await asyncio.wait({self._running})
+        if not self._running.cancelled():
+            self._running.result()
 
     def _off(self, channel: str, told: Told) -> None:
         with suppress(ValueError):
