@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from actors.kernel.actor import Actor
+from actors.kernel.agenda import Handle
 from actors.kernel.deadlines import Deadlines
 from actors.kernel.errors import ActorFailed, Stopped
 from actors.kernel.exits import End, Ending, Exit, in_one_line
@@ -22,7 +23,7 @@ from actors.kernel.message import Mail
 from actors.kernel.ref import Ref
 from actors.kernel.spec import Spec
 from actors.kernel.stats import NEXT, ActorStats, Change, Counts, State
-from actors.kernel.time import Handle, Time
+from actors.kernel.time import Time
 
 log = logging.getLogger(__name__)
 

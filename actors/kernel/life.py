@@ -139,10 +139,11 @@ class Life:
                 await mailbox.arrival()
                 continue
             message, answer, until_s, _ = envelope
-            if answer is not None and (answer.done() or until_s <= now_s()):
+            self.since_s = now_s()
+            if answer is not None and (answer.done() or until_s <= self.since_s):
                 counts.expired += 1
                 continue
-            self.in_hand, self.since_s = envelope, now_s()
+            self.in_hand = envelope
             result = await handlers.get(type(message), unknown)(actor, message)
             self.in_hand = None
             counts.handled += 1

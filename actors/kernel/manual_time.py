@@ -1,11 +1,10 @@
 """Time that stands still until it is moved: for tests, and for what replays history."""
 
 import asyncio
-import heapq
-from itertools import count
 from math import ceil
 
-from actors.kernel.time import Do, Handle, until_done
+from actors.kernel.agenda import Agenda, Do, Handle
+from actors.kernel.time import until_done
 
 SETTLE_TURNS = 25
 """More turns of the loop than what a timer sets off takes to come to rest, where it only goes through actors."""
@@ -19,8 +18,7 @@ class ManualTime:
     def __init__(self, now_ms: int = 0) -> None:
         self._passed_ms = 0
         self._start_ms = now_ms
-        self._numbers = count()
-        self._due: list[_Entry] = []
+        self._agenda = Agenda()
 
     def now_ms(self) -> int:
         return self._start_ms + self._passed_ms
@@ -29,10 +27,11 @@ class ManualTime:
         return self._passed_ms / 1000
 
     def call_at(self, ts: int, do: Do) -> Handle:
-        return self._push(self._passed_ms + ts - self.now_ms(), ts, do)
+        return self._add(self._due_s(ts), do, ts)
 
     def call_later(self, delay_s: float, do: Do) -> Handle:
-        return self._push(self._passed_ms + ceil(delay_s * 1000 - ROUNDING_MS), None, do)
+        due_ms = self._passed_ms + ceil(delay_s * 1000 - ROUNDING_MS)
+        return self._add(due_ms / 1000, do, None)
 
     async def wait_until(self, ts: int) -> None:
         await until_done(lambda do: self.call_at(ts, do))
@@ -50,10 +49,9 @@ class ManualTime:
             raise ValueError(f"time can't run backwards: by {duration_ms} ms; `jump` sets the clock")
         until_ms = self._passed_ms + duration_ms
         await settle()
-        while self._due and self._due[0].due_ms <= until_ms:
-            self._passed_ms = max(self._passed_ms, self._due[0].due_ms)
-            while self._due and self._due[0].due_ms <= self._passed_ms:
-                heapq.heappop(self._due).run()
+        while (due_s := self._agenda.next_s()) is not None and due_s <= until_ms / 1000:
+            self._passed_ms = max(self._passed_ms, round(due_s * 1000))
+            self._do_what_is_due()
             await settle()
         self._passed_ms = until_ms
         await settle()
@@ -61,40 +59,21 @@ class ManualTime:
     async def jump(self, by_ms: int) -> None:
         """Set the clock forward or back, with no time passing."""
         self._start_ms += by_ms
-        for entry in self._due:
-            if entry.ts is not None:
-                entry.due_ms = min(entry.due_ms, self._passed_ms + entry.ts - self.now_ms())
-        heapq.heapify(self._due)
+        self._agenda.bring_forward(self._due_s)
         await self.advance(0)
 
-    def _push(self, due_ms: int, ts: int | None, do: Do) -> Handle:
-        entry = _Entry(due_ms, next(self._numbers), ts, do)
-        if due_ms <= self._passed_ms:
-            asyncio.get_running_loop().call_soon(entry.run)
-        else:
-            heapq.heappush(self._due, entry)
-        return entry
+    def _due_s(self, ts: int) -> float:
+        return (ts - self._start_ms) / 1000
 
+    def _add(self, due_s: float, do: Do, ts: int | None) -> Handle:
+        due_s = max(due_s, self.monotonic_s())
+        if due_s == self.monotonic_s():
+            asyncio.get_running_loop().call_soon(self._do_what_is_due)
+        return self._agenda.add(due_s, do, ts)
 
-class _Entry:
-    """Something to be done when a ManualTime has passed."""
-
-    __slots__ = ("do", "due_ms", "number", "ts")
-
-    def __init__(self, due_ms: int, number: int, ts: int | None, do: Do) -> None:
-        self.due_ms, self.number, self.ts = due_ms, number, ts
-        self.do: Do | None = do
-
-    def __lt__(self, other: "_Entry") -> bool:
-        return (self.due_ms, self.number) < (other.due_ms, other.number)
-
-    def run(self) -> None:
-        do, self.do = self.do, None
-        if do is not None:
-            do()
-
-    def cancel(self) -> None:
-        self.do = None
+    def _do_what_is_due(self) -> None:
+        while (entry := self._agenda.take(self.monotonic_s())) is not None:
+            entry.run()
 
 
 async def settle(turns: int = SETTLE_TURNS) -> None:

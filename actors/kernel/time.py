@@ -8,25 +8,20 @@ whichever comes first. So a clock set forward makes nobody late, and a clock set
 """
 
 import asyncio
+import logging
 import time as _time
 from collections.abc import Callable
 from typing import Protocol
 
+from actors.kernel.agenda import Agenda, Do, Handle
 from domain.time import Clock, SystemClock
 
-Do = Callable[[], object]
+log = logging.getLogger(__name__)
 
 SLEW_MS = 1_000
 """By less than this a clock is being corrected, by more it was set."""
 LOOK_EVERY_S = 1.0
 """How often the wall's clock is compared with the other."""
-
-
-class Handle(Protocol):
-    """Something that will be done."""
-
-    def cancel(self) -> None:
-        """Have it not done. Does nothing once it has been."""
 
 
 class Time(Protocol):
@@ -67,19 +62,17 @@ class WallTime:
     def __init__(self, clock: Clock | None = None, look_every_s: float = LOOK_EVERY_S) -> None:
         self.now_ms = (clock or SystemClock()).now_ms
         self.monotonic_s = _time.monotonic
-        self.appointments: set[Appointment] = set()
+        self.agenda = Agenda()
         self._look_every_s = look_every_s
         self._ahead_ms = 0.0
-        self._watch: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_s = 0.0
 
-    def call_later(self, delay_s: float, do: Do) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(delay_s, do)
+    def call_later(self, delay_s: float, do: Do) -> Handle:
+        return self._add(self.monotonic_s() + delay_s, do, None)
 
     def call_at(self, ts: int, do: Do) -> Handle:
-        if self._watch is None:
-            self._ahead_ms = self._measure_ahead_ms()
-            self._watch = self.call_later(self._look_every_s, self._look)
-        return Appointment(self, ts, do)
+        return self._add(self._due_s(ts), do, ts)
 
     async def wait_until(self, ts: int) -> None:
         await until_done(lambda do: self.call_at(ts, do))
@@ -87,49 +80,46 @@ class WallTime:
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(delay_s)
 
-    def _look(self) -> None:
-        """See whether the clock was set, and plan anew what is to be done at an instant."""
+    def _due_s(self, ts: int) -> float:
+        return self.monotonic_s() + max(0, ts - self.now_ms()) / 1000
+
+    def _add(self, due_s: float, do: Do, ts: int | None) -> Handle:
+        entry = self.agenda.add(due_s, do, ts)
+        if self._alarm is None:
+            self._ahead_ms = self._measure_ahead_ms()
+        if self._alarm is None or due_s < self._alarm_s:
+            self._set_alarm(due_s)
+        return entry
+
+    def _set_alarm(self, due_s: float) -> None:
+        """Ring when something is due, and now and then before, to see whether the clock was set."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        delay_s = min(max(0.0, due_s - self.monotonic_s()), self._look_every_s)
+        self._alarm_s = due_s
+        self._alarm = asyncio.get_running_loop().call_later(delay_s, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._see_whether_the_clock_was_set()
+        now_s = self.monotonic_s()
+        while (entry := self.agenda.take(now_s)) is not None:
+            if entry.ts is not None and 0 < entry.ts - self.now_ms() < SLEW_MS:
+                self.agenda.put(self._due_s(entry.ts), entry)  # a little early: the clock was corrected
+                continue
+            try:
+                entry.run()
+            except Exception:
+                log.exception("something that was to be done later failed")
+        due_s = self.agenda.next_s()
+        if due_s is not None:
+            self._set_alarm(due_s)
+
+    def _see_whether_the_clock_was_set(self) -> None:
         ahead_ms, before_ms = self._measure_ahead_ms(), self._ahead_ms
         self._ahead_ms = ahead_ms
         if abs(ahead_ms - before_ms) >= SLEW_MS:
-            for appointment in tuple(self.appointments):
-                appointment.plan()
-        self._watch = self.call_later(self._look_every_s, self._look) if self.appointments else None
+            self.agenda.bring_forward(self._due_s)
 
     def _measure_ahead_ms(self) -> float:
         return self.now_ms() - self.monotonic_s() * 1000
-
-
-class Appointment:
-    """Something to be done at an instant of a WallTime."""
-
-    __slots__ = ("_do", "_due_s", "_handle", "_time", "_ts")
-
-    def __init__(self, time: WallTime, ts: int, do: Do) -> None:
-        self._time, self._ts, self._do = time, ts, do
-        self._due_s = float("inf")
-        self._handle: Handle | None = None
-        time.appointments.add(self)
-        self.plan()
-
-    def plan(self) -> None:
-        """Wait for as long as there is to go by the clock, but no longer than was planned before."""
-        now_s, to_go_ms = self._time.monotonic_s(), self._ts - self._time.now_ms()
-        self._due_s = min(self._due_s, now_s + max(0, to_go_ms) / 1000)
-        if self._handle is not None:
-            self._handle.cancel()
-        self._handle = self._time.call_later(self._due_s - now_s, self._due)
-
-    def cancel(self) -> None:
-        """Have it not done."""
-        self._time.appointments.discard(self)
-        if self._handle is not None:
-            self._handle.cancel()
-
-    def _due(self) -> None:
-        if 0 < self._ts - self._time.now_ms() < SLEW_MS:  # a little early: the clock was corrected
-            self._due_s = float("inf")
-            self.plan()
-            return
-        self._time.appointments.discard(self)
-        self._do()

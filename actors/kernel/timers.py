@@ -7,9 +7,10 @@ actor: when that ends, they end, and what they have sent and was not taken yet i
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from actors.kernel.agenda import Handle
 from actors.kernel.message import Lane, Mail
 from actors.kernel.stats import Counts
-from actors.kernel.time import Handle, Time
+from actors.kernel.time import Time
 
 A = TypeVar("A")
 T = TypeVar("T", bound="Timer")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.kernel import ManualTime, WallTime, settle
+from actors.kernel.agenda import Agenda
 
 
 class SettableClock:
@@ -105,7 +106,7 @@ async def test_the_wall_wakes_those_who_wait_for_an_instant() -> None:
     await time.sleep(0)
 
     assert woken == []
-    assert time.appointments == set()
+    assert time.agenda.next_s() is None
 
 
 async def test_nobody_is_woken_before_the_wall_shows_it() -> None:
@@ -147,13 +148,54 @@ async def test_a_wall_set_back_makes_nobody_wait_for_ever() -> None:
     await woken
 
 
-async def test_the_wall_is_not_watched_when_nobody_waits_for_an_instant() -> None:
-    """The watch ends with the last appointment, and begins again with the next."""
+async def test_the_wall_does_not_ring_when_there_is_nothing_to_do() -> None:
+    """Its alarm ends with the last entry, and begins again with the next."""
     time = WallTime(SettableClock(0), look_every_s=0)
     for _ in range(2):
         waiting = asyncio.create_task(time.wait_until(1_000_000))
         await settle()
-        assert time._watch is not None
+        assert time._alarm is not None
         waiting.cancel()
         await settle()
-        assert time._watch is None
+        assert time._alarm is None
+
+
+async def test_something_that_fails_keeps_nothing_else_from_being_done(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is logged."""
+    time, done = WallTime(), asyncio.Event()
+
+    def fail() -> None:
+        raise ValueError("no good")
+
+    time.call_later(0, fail)
+    time.call_later(0, done.set)
+    await done.wait()
+
+    assert "ValueError: no good" in caplog.text
+
+
+async def test_a_nearer_appointment_is_kept_although_a_later_one_was_made_first() -> None:
+    """And although one nearer still was cancelled."""
+    time, done = WallTime(), asyncio.Event()
+    time.call_later(3_600, done.set)
+    cancelled = time.call_later(0.001, done.set)
+    time.call_later(0.005, done.set)
+    cancelled.cancel()
+
+    await done.wait()
+
+
+def test_what_was_cancelled_does_not_pile_up() -> None:
+    """As time-outs would, most of which are never reached."""
+    agenda = Agenda()
+    kept = [agenda.add(float(number), lambda: None) for number in range(10)]
+    for _ in range(10_000):
+        agenda.add(1e9, lambda: None).cancel()
+
+    assert len(agenda._heap) < 1_000
+    taken = []
+    while (entry := agenda.take(1e9)) is not None:
+        taken.append(entry)
+    assert taken == kept
