@@ -11,11 +11,22 @@ from pathlib import Path
 from bench.chores import Done, chores, do
 from bench.environments import ROOT, NotAvailable
 from bench.jobs import NAMES, OURS, Job, Record, others, run
+from bench.kernel import Hop, kernel_goals, kernel_report
+from bench.kernel import measured as kernel_measured
 from bench.machine import describe_code, describe_machine, load
 from bench.measure import clean_environment
 from bench.product import Home, open_home, product_job
 from bench.stores import Round, measured, stores_goals, stores_report
-from bench.tables import JOBS, STORES, THINKING, chores_table, goals_table, jobs_table, put_between_markers
+from bench.tables import (
+    JOBS,
+    KERNEL,
+    STORES,
+    THINKING,
+    chores_table,
+    goals_table,
+    jobs_table,
+    put_between_markers,
+)
 from bench.thinking import ALL_TICKS, LATE_TICKS, Bench, Thought
 from bench.thoughts import thinking_goals, thinking_tables
 from bench.verdicts import Goal, different_work, goals
@@ -44,14 +55,21 @@ def main(arguments: Sequence[str]) -> int:
             done = [do(one, wanted.rounds or ROUNDS_OF_MANY) for one in chores(home, data) if wanted.chores]
             thoughts, not_thought = _think(home, data, wanted) if wanted.thinking else ([], [])
             stored, not_stored = _store(home, wanted) if wanted.stores else ([], [])
+            hops, not_hopped = _hop(wanted) if wanted.kernel else ([], [])
     except NotAvailable as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    judged = [*goals(records), *thinking_goals(thoughts), *(stores_goals(stored) if stored else [])]
+    judged = [
+        *goals(records),
+        *thinking_goals(thoughts),
+        *(stores_goals(stored) if stored else []),
+        *kernel_goals(hops),
+    ]
     parts = [
         (JOBS, _report(records, missing, done)),
         (THINKING, _thinking_report(thoughts)),
         (STORES, _stores_report(stored)),
+        (KERNEL, f"{_measured_on()}\n\n{kernel_report(hops)}" if hops else ""),
     ]
     for markers, text in parts:
         if text:
@@ -59,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         if text and wanted.write:
             document = DOCUMENT.read_text("utf-8")
             DOCUMENT.write_text(put_between_markers(document, text, markers), "utf-8")
-    faults = [*_faults(records, missing, judged), *not_thought, *not_stored]
+    faults = [*_faults(records, missing, judged), *not_thought, *not_stored, *not_hopped]
     for fault in faults:
         print(f"bench: {fault}", file=sys.stderr)
     return 1 if faults else 0
@@ -82,15 +100,20 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--only-stores", action="store_true", help="measure those alone")
     parser.add_argument(
+        "--no-kernel", dest="kernel", action="store_false", help="leave the kernel of actors out"
+    )
+    parser.add_argument("--only-kernel", action="store_true", help="measure that alone")
+    parser.add_argument(
         "--full", action="store_true", help=f"{ALL_TICKS:,} ticks with a slow model, not {LATE_TICKS}"
     )
     parser.add_argument(
         "--write", action="store_true", help=f"put what is measured into {DOCUMENT.relative_to(ROOT)}"
     )
     wanted = parser.parse_args(arguments)
-    if wanted.only_thinking or wanted.only_stores:
+    if wanted.only_thinking or wanted.only_stores or wanted.only_kernel:
         wanted.sizes, wanted.chores = (), False
         wanted.thinking, wanted.stores = wanted.only_thinking, wanted.only_stores
+        wanted.kernel = wanted.only_kernel
     return wanted
 
 
@@ -148,6 +171,19 @@ def _store(home: Home, wanted: argparse.Namespace) -> tuple[list[Round], list[st
         return list(measured(home, wanted.rounds or ROUNDS_OF_MANY)), []
     except NotAvailable as error:
         return [], [f"stores: {error}"]
+
+
+def _hop(wanted: argparse.Namespace) -> tuple[list[Hop], list[str]]:
+    """Measure the kernel of actors; also says why not all could be measured."""
+    hops: list[Hop] = []
+    try:
+        for hop in kernel_measured(wanted.rounds or ROUNDS_OF_MANY):
+            figures = ", ".join(f"{name} {value:,.2f}" for name, value in hop.said.items())
+            print(f"{hop.job} by {hop.who} on {hop.loop}: {figures}", file=sys.stderr)
+            hops.append(hop)
+    except NotAvailable as error:
+        return hops, [f"kernel: {error}"]
+    return hops, []
 
 
 def _sizes_of_rounds(wanted: argparse.Namespace) -> Iterator[tuple[int, int]]:

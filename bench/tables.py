@@ -11,6 +11,7 @@ BEGIN = "<!-- made by `make bench ARGS=--write`: from here -->"
 END = "<!-- made by `make bench ARGS=--write`: to here -->"
 JOBS = (BEGIN, END)
 THINKING = (BEGIN.replace("made", "thinking, made"), END.replace("made", "thinking, made"))
+KERNEL = (BEGIN.replace("made", "kernel, made"), END.replace("made", "kernel, made"))
 STORES = (BEGIN.replace("made", "stores, made"), END.replace("made", "stores, made"))
 """The markers around each part of the page that is written."""
 
