@@ -36,7 +36,7 @@ class Mailbox:
         self.system: deque[Envelope] = deque()
         self.refused = 0
         self.dropped = 0
-        self._waiting: list[Room] = []
+        self._waiting: dict[Lane, deque[Room]] = {}
         self._arrival: asyncio.Future[None] | None = None
         self._gone: Callable[[Envelope], None] | None = None
 
@@ -68,7 +68,7 @@ class Mailbox:
             self.put(envelope)
             return None
         is_in: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((envelope, is_in))
+        self._wait_for_room(message.lane, (envelope, is_in))
         return is_in
 
     def take(self) -> Envelope | None:
@@ -108,21 +108,26 @@ class Mailbox:
         for lane in (self.system, self.user):
             while lane:
                 yield lane.popleft()
-        waiting, self._waiting = self._waiting, []
-        for envelope, is_in in waiting:
-            if _is_wanted(envelope, is_in):
-                yield envelope
+        waiting, self._waiting = self._waiting, {}
+        for rooms in waiting.values():
+            yield from (room[0] for room in rooms if _take_up(room))
+
+    def _wait_for_room(self, kind: Lane, room: Room) -> None:
+        waiting = self._waiting.setdefault(kind, deque())
+        if len(waiting) >= self.capacity:  # those who gave up must not pile up before one that takes nothing
+            waiting = self._waiting[kind] = deque(room for room in waiting if _still_waits(room))
+        waiting.append(room)
 
     def _let_in(self) -> None:
         """Move what waits for room into the room that there is now, so that nobody can push in."""
-        still: list[Room] = []
-        for envelope, is_in in self._waiting:
-            lane = self.system if envelope[0].lane is Lane.SYSTEM else self.user
-            if len(lane) >= self.capacity:
-                still.append((envelope, is_in))
-            elif _is_wanted(envelope, is_in):
-                lane.append(envelope)
-        self._waiting = still
+        for kind, waiting in tuple(self._waiting.items()):
+            lane = self.system if kind is Lane.SYSTEM else self.user
+            while waiting and len(lane) < self.capacity:
+                room = waiting.popleft()
+                if _take_up(room):
+                    lane.append(room[0])
+            if not waiting:
+                del self._waiting[kind]
 
     def _make_room(self, lane: deque[Envelope], envelope: Envelope) -> bool:
         """Make room in a full lane as the message's type says; False when the mailbox has closed."""
@@ -133,7 +138,7 @@ class Mailbox:
         if message.when_full is WhenFull.KEEP_NEWEST and self._drop_oldest_like(message, lane):
             return True
         if message.when_full is WhenFull.WAIT and envelope[1] is not None:
-            self._waiting.append((envelope, None))  # whoever asks waits anyway
+            self._wait_for_room(message.lane, (envelope, None))  # whoever asks waits anyway
             return False
         self.refused += 1
         raise MailboxFull(
@@ -151,11 +156,16 @@ class Mailbox:
         return False
 
 
-def _is_wanted(envelope: Envelope, is_in: asyncio.Future[None] | None) -> bool:
-    """Whether the sender still waits for room; if it does, it is told that it has it."""
-    answer = envelope[1] if is_in is None else is_in
-    if answer is None or answer.done():
+def _still_waits(room: Room) -> bool:
+    envelope, is_in = room
+    waiting = envelope[1] if is_in is None else is_in
+    return waiting is not None and not waiting.done()
+
+
+def _take_up(room: Room) -> bool:
+    """Tell a sender that its message is in; False where it has given up waiting for that."""
+    if not _still_waits(room):
         return False
-    if is_in is not None:
-        is_in.set_result(None)
+    if room[1] is not None:
+        room[1].set_result(None)
     return True

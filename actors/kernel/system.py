@@ -76,7 +76,10 @@ class System:
         return [cell.stats() for cell in self._cells.values()]
 
     async def quiet(self) -> None:
-        """Wait until no actor has anything to do but to wait for its timers and children. For tests."""
+        """Wait until no actor has anything to do but to wait for its timers and children. For tests.
+
+        It waits for a handler that waits for something, too: in vain, if that is for time to be moved.
+        """
         calm = 0
         while calm < 3:
             await asyncio.sleep(0)

@@ -46,8 +46,10 @@ class Timers:
         """Send at each instant that is a multiple of the period, plus the offset. Gives the timer's key.
 
         An instant is skipped, and counted, when the last message still waits or the clock was set over it. When it
-        was set back, instants come again.
+        was set back, instants come again. Raises ValueError for a period below 1 ms.
         """
+        if period_ms < 1:
+            raise ValueError(f"a timer repeats every 1 ms at most; found a period of {period_ms} ms")
         timer = self._keep(Repeating(self, what, key, Grid(period_ms, offset_ms)))
         timer.plan()
         return timer.key

@@ -51,6 +51,12 @@ class Parcel(Request["Clerk", int], frozen=True):
     text: str
 
 
+class Courier(Parcel, frozen=True):
+    """By the lane of the system, and waits for room there. The clerk takes none."""
+
+    lane: ClassVar[Lane] = Lane.SYSTEM
+
+
 class Count(Request["Clerk", int], frozen=True):
     """Asked: how much is written down."""
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.kernel import Lane, Mail, MailboxFull, settle
 from actors.kernel.mailbox import Envelope, Mailbox
-from tests.unit.actors.kernel.clerk import Note, Parcel, Price, Urgent, Volume
+from tests.unit.actors.kernel.clerk import Courier, Note, Parcel, Price, Urgent, Volume
 
 MAIL = st.one_of(
     st.builds(Note, st.sampled_from("abc")),
@@ -149,6 +149,38 @@ async def _send_and_take(steps: list[str], capacity: int) -> None:
 
     assert taken == sorted(taken)
     assert Counter(taken) == Counter(number for number, sender in senders.items() if not sender.cancelled())
+
+
+async def test_those_who_gave_up_waiting_do_not_pile_up() -> None:
+    """Before an actor that takes nothing any more, however long that lasts."""
+    mailbox = Mailbox("clerk", capacity=3)
+    for _ in range(3):
+        mailbox.put(envelope(Parcel("in")))
+    patient = mailbox.put_or_wait(envelope(Parcel("patient")))
+    for _ in range(1_000):
+        is_in = mailbox.put_or_wait(envelope(Parcel("hasty")))
+        assert is_in is not None
+        is_in.cancel()
+
+    assert len(mailbox._waiting[Lane.USER]) <= 4
+    assert [message.text for message in everything(mailbox)] == ["in", "in", "in", "patient"]
+    assert patient is not None
+    await patient
+
+
+async def test_who_waits_for_one_lane_is_not_behind_who_waits_for_the_other() -> None:
+    """Each lane has room of its own."""
+    mailbox = Mailbox("clerk", capacity=1)
+    for message in (Parcel("a"), Courier("u")):
+        mailbox.put(envelope(message))
+    user, system = (mailbox.put_or_wait(envelope(message)) for message in (Parcel("b"), Courier("v")))
+    assert user is not None
+    assert system is not None
+
+    assert mailbox.take() == envelope(Courier("u"))
+    assert (user.done(), system.done()) == (False, True)
+    assert [message.text for message in everything(mailbox)] == ["v", "a", "b"]
+    assert user.done()
 
 
 async def test_a_closed_mailbox_gives_everything_back() -> None:

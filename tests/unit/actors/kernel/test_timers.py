@@ -158,6 +158,16 @@ async def test_a_full_mailbox_refuses_no_timer() -> None:
     assert [text for _, text in room.rung] == ["told", "timer"]
 
 
+async def test_a_timer_can_t_repeat_without_a_pause() -> None:
+    """It would never let go."""
+    room = Room(0.0)
+    await room.do(lambda actor: actor.every(0, Ring()))
+
+    assert room.system.stats()[0].last_error == (
+        "ValueError: a timer repeats every 1 ms at most; found a period of 0 ms"
+    )
+
+
 async def test_timers_end_with_the_life_they_belong_to() -> None:
     """With what they have sent and was not taken yet; the next life sets its own."""
     room = Room(0.0)
