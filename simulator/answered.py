@@ -32,17 +32,24 @@ class Answered(msgspec.Struct, frozen=True):
 
 async def answered(connection: Connection, row: RunRow, tools: Iterable[PinnedTool]) -> Answered:
     """Give what a run was answered. `tools` are those of MCP servers that it had."""
-    origin = from_config(row.config).origin
-    decisions = [msgspec.convert(one.body, DecisionSnapshot) for one in await thoughts(connection, row.id)]
+    return await answered_in(connection, row.user_id, row.id, from_config(row.config).origin, tools)
+
+
+async def answered_in(
+    connection: Connection, user_id: UUID, account_id: UUID, origin: str, tools: Iterable[PinnedTool]
+) -> Answered:
+    """Give what was answered to the decisions of an account: a run's, or a deployment's."""
+    rows = await thoughts(connection, account_id)
+    decisions = [msgspec.convert(one.body, DecisionSnapshot) for one in rows]
     asked = {call.key: call for decision in decisions for call in decision.calls}
     ways = defaultdict(list)
-    for one in await calls_of_keys(connection, row.user_id, list(asked), origin=origin):
+    for one in await calls_of_keys(connection, user_id, list(asked), origin=origin):
         ways[one.key].append(one)
     own = {key: found for key, call in asked.items() if (found := _own(call, ways[key]))}
     uses: dict[str, ToolUse] = {}
     for key, use in _uses(decisions, {key: call.outcome for key, call in own.items()}, tools):
         uses.setdefault(key, use)
-    answers = await tool_results(connection, row.user_id, list(uses), origin=origin)
+    answers = await tool_results(connection, user_id, list(uses), origin=origin)
     return Answered(
         list(own.values()),
         [_as_told(one, uses[one.key]) for one in answers],
