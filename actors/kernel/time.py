@@ -64,7 +64,7 @@ class WallTime:
         self.monotonic_s = _time.monotonic
         self.agenda = Agenda()
         self._look_every_s = look_every_s
-        self._ahead_ms = 0.0
+        self._ahead_ms = self._measure_ahead_ms()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = 0.0
 
@@ -85,8 +85,6 @@ class WallTime:
 
     def _add(self, due_s: float, do: Do, ts: int | None) -> Handle:
         entry = self.agenda.add(due_s, do, ts)
-        if self._alarm is None:
-            self._ahead_ms = self._measure_ahead_ms()
         if self._alarm is None or due_s < self._alarm_s:
             self._set_alarm(due_s)
         return entry

@@ -98,6 +98,19 @@ async def test_time_does_not_run_backwards() -> None:
     assert (time.now_ms(), time.monotonic_s()) == (4_000, 0.0)
 
 
+async def test_a_clock_set_forward_brings_what_waits_for_an_instant_before_what_waits_for_a_while() -> None:
+    """Which stays where it is."""
+    time, done = ManualTime(), list[str]()
+    for second in range(1, 6):
+        time.call_later(second, lambda second=second: done.append(f"{second} s"))
+    time.call_at(3_600_000, lambda: done.append("at"))
+    await time.jump(3_600_000)
+    assert done == ["at"]
+
+    await time.advance(5_000)
+    assert done[1:] == [f"{second} s" for second in range(1, 6)]
+
+
 async def test_the_wall_wakes_those_who_wait_for_an_instant() -> None:
     """And an instant that has passed is now."""
     time, woken = WallTime(), list[str]()
@@ -178,7 +191,7 @@ async def test_something_that_fails_keeps_nothing_else_from_being_done(
 
 async def test_a_nearer_appointment_is_kept_although_a_later_one_was_made_first() -> None:
     """And although one nearer still was cancelled."""
-    time, done = WallTime(), asyncio.Event()
+    time, done = WallTime(look_every_s=3_600), asyncio.Event()
     time.call_later(3_600, done.set)
     cancelled = time.call_later(0.001, done.set)
     time.call_later(0.005, done.set)
