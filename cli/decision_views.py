@@ -7,7 +7,6 @@ acts on the terminal, so that none of it can pass for a line of ours.
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import msgspec
 
@@ -23,6 +22,8 @@ from simulator.report.words import grouped
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
+
+    from cli.decisions import Decider
 
 BAR = "  │ "
 KEY_SHOWN = 16
@@ -49,17 +50,17 @@ def listing(run: str, page: DecisionPage) -> "Group | Table | str":
     return Group(table, older) if older else table
 
 
-def story(run_id: UUID, decision: DecisionSnapshot) -> str:
+def story(decider: "Decider", decision: DecisionSnapshot) -> str:
     """All of one tick, in the order in which it happened."""
-    return "\n".join(_story(run_id, decision))
+    return "\n".join(_story(decider, decision))
 
 
-def document(run_id: UUID, decision: DecisionSnapshot) -> dict[str, Any]:
+def document(decider: "Decider", decision: DecisionSnapshot) -> dict[str, Any]:
     """The stable fields of one decision. An action has its name as `type`, and its verdict beside it."""
     told: dict[str, Any] = msgspec.to_builtins(decision, builtin_types=(Decimal,))
     actions, verdicts = told.pop("actions"), told.pop("verdicts")
     return {
-        "run_id": run_id,
+        f"{decider.kind}_id": decider.id,
         **told,
         "tick_ts": iso(decision.tick_ts),
         "outcome": decision.outcome.name.lower(),
@@ -81,10 +82,10 @@ def money(usd: Decimal | None) -> str:
     return "unknown" if usd is None else plain(round(usd, 4)) if usd >= Decimal("0.0001") else plain(usd)
 
 
-def _story(run_id: UUID, decision: DecisionSnapshot) -> Iterator[str]:
+def _story(decider: "Decider", decision: DecisionSnapshot) -> Iterator[str]:
     yield (
         f"{iso(decision.tick_ts)} · {decision.outcome.name.lower()} · {decision.trader}"
-        f" · run {str(run_id)[-SHORT_ID:]}"
+        f" · {decider.kind} {str(decider.id)[-SHORT_ID:]}"
     )
     yield f"Before it: {_account(decision.account)}"
     if decision.context:

@@ -1,12 +1,13 @@
-"""`agentic decisions`: why a run did what it did."""
+"""`agentic decisions`: why a run, or a deployment, did what it did."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from cli.boot import House, in_house
 from cli.output import AsJson, emit, say
 from cli.values import instant
+from control.errors import NotFound
 from domain.time import iso
 
 if TYPE_CHECKING:
@@ -16,12 +17,26 @@ if TYPE_CHECKING:
     from db.runs import RunRow
     from domain.snapshots import DecisionSnapshot
 
-app = typer.Typer(help="Why a run did what it did: its decisions, or the whole story of one.")
+app = typer.Typer(help="Why a run or a deployment did what it did, decision by decision.")
+
+
+class Decider(NamedTuple):
+    """Whose decisions they are: a run's, or a deployment's. `account_id` is where they are kept."""
+
+    kind: str
+    id: "UUID"
+    account_id: "UUID"
 
 
 @app.command()
 def decisions(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the end of one, or `last`.")],
+    which: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|DEPLOYMENT",
+            help="Its id, or the end of one; `last` for the last run; a Skill's name for its deployment.",
+        ),
+    ],
     tick: Annotated[
         int | None,
         typer.Option(
@@ -36,34 +51,54 @@ def decisions(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say why a run did what it did: each decision in a line, or with --tick the whole story of one."""
+    """Say why a run or a deployment did what it did: each decision in a line, or with --tick one's whole story."""
     from cli import decision_views as views
 
     if tick is not None:
-        run_id, decision = in_house(lambda home: _load(home, run, tick))
-        emit(views.document(run_id, decision), as_json, lambda _: views.story(run_id, decision))
+        decider, decision = in_house(lambda home: _load(home, which, tick))
+        emit(views.document(decider, decision), as_json, lambda _: views.story(decider, decision))
     else:
-        run_id, page = in_house(lambda home: _list(home, run, limit, before))
-        listed = {"run_id": run_id, "decisions": page.decisions, "before_ts": views.instant(page.before_ts)}
-        emit(listed, as_json, lambda _: views.listing(run, page))
+        decider, page = in_house(lambda home: _list(home, which, limit, before))
+        listed = {
+            f"{decider.kind}_id": decider.id,
+            "decisions": page.decisions,
+            "before_ts": views.instant(page.before_ts),
+        }
+        emit(listed, as_json, lambda _: views.listing(which, page))
 
 
-async def _load(home: House, run: str, tick_ts: int) -> "tuple[UUID, DecisionSnapshot]":
+async def _load(home: House, which: str, tick_ts: int) -> "tuple[Decider, DecisionSnapshot]":
     from control.decisions import load_decision
-    from control.runs import find
 
-    row = await find(home.database, home.user_id, run)
-    _tell_of_mask(row)
-    return row.id, await load_decision(home.database, home.user_id, row.id, tick_ts)
+    decider = await _find(home, which)
+    return decider, await load_decision(home.database, home.user_id, decider.account_id, tick_ts)
 
 
-async def _list(home: House, run: str, limit: int, before: Any) -> "tuple[UUID, DecisionPage]":
+async def _list(home: House, which: str, limit: int, before: int | None) -> "tuple[Decider, DecisionPage]":
     from control.decisions import list_decisions
-    from control.runs import find
 
-    row = await find(home.database, home.user_id, run)
-    _tell_of_mask(row)
-    return row.id, await list_decisions(home.database, home.user_id, row.id, limit=limit, before=before)
+    decider = await _find(home, which)
+    return decider, await list_decisions(
+        home.database, home.user_id, decider.account_id, limit=limit, before=before
+    )
+
+
+async def _find(home: House, which: str) -> Decider:
+    """Find a run of this name, else a deployment."""
+    from control import deployments, runs
+
+    try:
+        run = await runs.find(home.database, home.user_id, which)
+    except NotFound:
+        try:
+            found = await deployments.find(home.database, home.user_id, which)
+        except NotFound:
+            raise NotFound(
+                f"there is no run or deployment {which}; see `agentic sim list` and `agentic deployments --all`"
+            ) from None
+        return Decider("deployment", found.id, found.account_id)
+    _tell_of_mask(run)
+    return Decider("run", run.id, run.id)
 
 
 def _tell_of_mask(row: "RunRow") -> None:

@@ -280,5 +280,5 @@ async def test_nobody_reads_another_persons_decisions(
     page = await list_decisions(database, other_user, run_id, limit=10)
 
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"there is no run {run_id}")
+    assert done.stderr.startswith(f"there is no run or deployment {run_id}")
     assert page.decisions == []
