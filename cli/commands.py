@@ -34,7 +34,7 @@ Some = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="Tell all deployments that are open.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Send it, and don't wait for what comes of it.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=1, max=3600, help="How many seconds to wait.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, max=3600, help="How many seconds to wait.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 
 WAIT_S = 30.0
