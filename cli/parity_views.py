@@ -114,7 +114,7 @@ def _ticks(found: "Parity") -> Iterator[str]:
     yield ""
     yield (
         f"Ticks: {ticks.due:,} due, {ticks.same:,} the same, {ticks.different:,} decided otherwise, "
-        f"{ticks.missing:,} not taken, {ticks.refused_otherwise:,} refused otherwise"
+        f"{ticks.missing:,} not taken or cut short, {ticks.refused_otherwise:,} refused otherwise"
     )
     price = (
         "" if fills.bps is None else f"; prices {figure(fills.bps, 'signed')} bps worse than the simulator's"

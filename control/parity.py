@@ -42,8 +42,8 @@ UPGRADED = "goes on with another version"
 """What a deployment's log says where its version changes."""
 
 MOST_LINES = 100_000
-_ABSENT = {"is paused": "paused", "is flattening": "flattened", "is halted": "halted"}
-_BACK = "is running"
+_AWAY = {"is paused": "paused", "is stopping": "stopped", "is stopped": "stopped", "is failed": "failed"}
+"""Where no ticks are taken, as its log has it. What its engine does by itself, such as a halt, is in the journal."""
 
 
 class DeploymentParity(msgspec.Struct, frozen=True):
@@ -234,7 +234,7 @@ def _absences(log: Iterable[KeptLog], to_ts: int) -> Iterable[Absence]:
         ts = parse_ts(row.body["market"])
         if away is not None:
             yield Absence(away[0], ts, away[1])
-        why = _ABSENT.get(row.event) or (None if row.event == _BACK else "over")
+        why = _AWAY.get(row.event)
         away = None if why is None else (ts, why)
     if away is not None:
         yield Absence(away[0], to_ts, away[1])

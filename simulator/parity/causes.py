@@ -33,7 +33,7 @@ IN_WORDS: Mapping[Cause, str] = MappingProxyType(
         Cause.FEES: "other fees",
         Cause.FUNDING: "other funding for the same position",
         Cause.MISSED_TICK: "ticks that the deployment did not take",
-        Cause.INTERRUPTED: "ticks that were cut short by a crash",
+        Cause.INTERRUPTED: "ticks that were cut short: by a crash, a budget, a model out of reach",
         Cause.BY_HAND: "what was done by hand",
         Cause.HALT: "a halt on one side",
         Cause.LIQUIDATION: "a liquidation on one side",

@@ -60,7 +60,8 @@ def ticks_of(live: AccountRecord, sim: AccountRecord, around: Circumstances) -> 
 def _why_missing(live: AccountRecord, sim: AccountRecord, around: Circumstances, ts: int) -> str:
     """Why a tick that was due was not taken; "" where it was, as far as is known."""
     if ts in live.interrupted:
-        return "interrupted"
+        decision = live.by_tick.get(ts)
+        return (decision.ended if decision else "") or "interrupted"
     if ts in live.by_tick:
         return ""
     if why := around.absence(ts):
