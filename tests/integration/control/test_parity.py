@@ -236,14 +236,14 @@ async def test_a_pause_explains_what_was_not_traded(
     """All that differs is put down to ticks that were not taken; which, is told."""
     await rehearsal.bars(20)
     await rehearsal.told(CommandKind.PAUSE)
-    await rehearsal.bars(60)
+    await rehearsal.bars(44)
     await rehearsal.told(CommandKind.RESUME)
-    await rehearsal.bars(100)
+    await rehearsal.bars(60)
 
     done = await compared(database, owner, rehearsal.id)
 
     assert causes(done) == {Cause.MISSED_TICK}
-    assert 30 < done.found.ticks.missing < 45
+    assert 20 < done.found.ticks.missing < 30
     assert {one.why for one in done.found.ticks.listed if one.why} == {"paused"}
 
 
@@ -268,15 +268,15 @@ async def test_another_version_is_simulated_from_where_it_began(
     slower = await version_of(database, owner, skill_text(model_params="{fast: 5, slow: 12, size: 0.1}"))
     row = await row_of(database, rehearsal.id)
     found = await successor(database, owner, row, str(slower.number), NO_MODELS)
-    await rehearsal.bars(40)
+    await rehearsal.bars(25)
     await rehearsal.told(CommandKind.UPGRADE, version_id=str(found.id))
-    await rehearsal.bars(100)
+    await rehearsal.bars(60)
 
     done = await compared(database, owner, rehearsal.id)
 
     assert done.found.ticks.different <= 1
     assert causes(done) <= {Cause.DECISION}
-    assert done.found.fills.both > 10
+    assert done.found.fills.both > 5
 
 
 async def test_a_market_that_is_gone_is_told(
