@@ -217,18 +217,18 @@ async def _send(
 ) -> "tuple[DeploymentRow, CommandRow]":
     from control import commands
 
-    waits = not no_wait and await _will_be_taken(home, kind)
+    waits = not no_wait and await _will_be_taken(home, kind, row.id)
     sent = await commands.command(
         home.database, home.user_id, row.id, kind, args, timeout_s=timeout_s, wait=waits
     )
     return row, sent
 
 
-async def _will_be_taken(home: House, kind: CommandKind) -> bool:
+async def _will_be_taken(home: House, kind: CommandKind, deployment_id: "UUID | None" = None) -> bool:
     """Whether it is worth waiting: somebody runs deployments, or the command won't keep."""
     from control import commands, deployments
 
-    if await deployments.is_anybody_running(home.database):
+    if await deployments.is_anybody_running(home.database, deployment_id):
         return True
     if kind in commands.KEPT:
         return False

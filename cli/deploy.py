@@ -1,7 +1,6 @@
 """`agentic deploy`: let a Skill run, on paper, on history or on prices as they come."""
 
 import asyncio
-from contextlib import suppress
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +24,9 @@ app = typer.Typer()
 
 LOOK_EVERY_S = 0.25
 """How often somebody who watches looks how far it is."""
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 
 class Mode(StrEnum):
@@ -110,22 +112,30 @@ async def _see_it_run(home: House, deployment_id: "UUID", feed: FeedSpec, follow
     elif follow is False:
         say("no `agentic up` is running; it begins when one does")
     else:
-        from cli.groups.deployments import run_here
+        await _carry_out(home, deployment_id, feed)
 
-        say("no `agentic up` is running, so it runs here until it ends or Ctrl-C")
-        running = asyncio.ensure_future(run_here(home, deployment_id))
-        watching = asyncio.ensure_future(_watch(home, deployment_id, feed))
+
+async def _carry_out(home: House, deployment_id: "UUID", feed: FeedSpec) -> None:
+    """Run a deployment here, until it ends or this process is told to stop."""
+    from cli.foreground import carried_out_here
+
+    say("no `agentic up` is running, so it runs here until it ends or Ctrl-C")
+    async with carried_out_here(home, deployment_id) as stop:
+        waits = [asyncio.ensure_future(one) for one in (_watch(home, deployment_id, feed), _told(stop))]
         try:
-            await asyncio.wait((running, watching), return_when=asyncio.FIRST_COMPLETED)
-            await (watching if watching.done() else running)
-        except asyncio.CancelledError:
-            say("stopped here; it stays open, and the next `agentic up` goes on with it")
-            raise
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (watching, running):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            for one in waits:
+                one.cancel()
+    for one in done:
+        one.result()
+    if stop.is_set():
+        say("stopped here; it stays open, and the next `agentic up` goes on with it")
+        raise typer.Exit(INTERRUPTED)
+
+
+async def _told(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _watch(home: House, deployment_id: "UUID", feed: FeedSpec) -> None:

@@ -10,6 +10,7 @@ from cli.sim_views import SHORT_ID
 from domain.deployments import Status
 from domain.feeds import parse_feed
 from domain.time import iso, minute
+from simulator.report.words import grouped
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -214,7 +215,7 @@ def _account(line: "DeploymentLine", figures: "AccountFigures") -> Iterator[str]
 
 
 def _positions(held: dict[str, Any]) -> str:
-    return ", ".join(f"{size} {symbol}" for symbol, size in sorted(held.items()))
+    return ", ".join(f"{grouped(Decimal(size))} {symbol}" for symbol, size in sorted(held.items()))
 
 
 def _next(row: "DeploymentRow") -> Iterator[str]:

@@ -77,8 +77,11 @@ def _headline(found: "Parity") -> str:
         return (
             f"No difference: {found.ticks.due:,} ticks, {found.fills.both:,} orders filled, and every cent."
         )
-    usd, bps = figure(found.divergence_usd, "signed"), figure(found.divergence_bps, "signed")
-    return f"The deployment has {usd} USD ({bps} bps) more than its simulation."
+    if not found.divergence_usd:
+        return "The deployment is worth what its simulation is, though they did not do the same."
+    usd, bps = figure(abs(found.divergence_usd), "usd"), figure(abs(found.divergence_bps), "number")
+    where = "above" if found.divergence_usd > 0 else "below"
+    return f"The deployment is {usd} USD ({bps} bps of what it began with) {where} its simulation."
 
 
 def _sides(found: "Parity") -> "Table":
@@ -116,9 +119,7 @@ def _ticks(found: "Parity") -> Iterator[str]:
         f"Ticks: {ticks.due:,} due, {ticks.same:,} the same, {ticks.different:,} decided otherwise, "
         f"{ticks.missing:,} not taken or cut short, {ticks.refused_otherwise:,} refused otherwise"
     )
-    price = (
-        "" if fills.bps is None else f"; prices {figure(fills.bps, 'signed')} bps worse than the simulator's"
-    )
+    price = "" if not fills.bps else f"; prices {figure(fills.bps, 'signed')} bps worse than the simulator's"
     yield (
         f"Orders filled: {fills.both:,} on both sides, {fills.only_deployment:,} by the deployment alone, "
         f"{fills.only_simulation:,} by the simulation alone{price}"

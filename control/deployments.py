@@ -36,6 +36,9 @@ MOST_OPEN = 1_000
 
 MOST_LISTED = 200
 
+GROUP = "deployment"
+"""`deployments` is the group of `agentic up` that carries all out, `deployment:ID` is one alone."""
+
 Mode = Literal["paper", "testnet", "mainnet"]
 
 
@@ -165,6 +168,8 @@ async def successor(
     )
     if found.name != row.skill_name:
         raise Invalid(f"{version} is a version of another Skill; this deployment is of {row.skill_name}")
+    if found.number == row.skill_number:
+        raise Invalid(f"it is at {found.name}@{found.number} already")
     before = await find_version(database, user_id, f"{row.skill_name}@{row.skill_number}")
     old, new = skill_of(before), skill_of(found)
     feed = parse_feed(row.feed)
@@ -187,10 +192,16 @@ def spec_of(row: DeploymentRow) -> RunSpec:
     return msgspec.structs.replace(from_config(row.config), from_ts=feed.from_ts, to_ts=feed.to_ts)
 
 
-async def is_anybody_running(database: Database) -> bool:
-    """Whether a process that carries deployments out gives signs of life."""
+def group_of(deployment_id: UUID) -> str:
+    """How a process that carries out this deployment alone shows itself."""
+    return f"{GROUP}:{deployment_id}"
+
+
+async def is_anybody_running(database: Database, deployment_id: UUID | None = None) -> bool:
+    """Whether a process gives signs of life that carries deployments out: any, or this one at least."""
+    groups = {f"{GROUP}s"} if deployment_id is None else {f"{GROUP}s", group_of(deployment_id)}
     async with database.as_worker() as connection:
-        return any("deployments" in beat.groups for beat in await live_heartbeats(connection))
+        return any(groups & set(beat.groups) for beat in await live_heartbeats(connection))
 
 
 def _spec(request: DeployRequest, platform: Caps) -> RunSpec:

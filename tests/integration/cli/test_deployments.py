@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from db.heartbeats import Heartbeat, beat
 from db.pool import Database
 from tests.integration.actors.fleet import process, row_of, until
 from tests.integration.cli.conftest import Agentic
+from tests.integration.cli.test_process import COMMAND
 from tests.integration.simulator.samples import keep_market, skill_text
 
 REPLAY = "replay:2025-01-02..2025-01-08@max"
@@ -31,6 +34,7 @@ async def market(database: Database) -> None:
 def said(agentic: Agentic, market: None, tmp_path: Path) -> Said:
     """`said("deploy", …)` gives the document of the command, which must succeed."""
     (tmp_path / "sample.md").write_text(skill_text())
+    (tmp_path / "faster.md").write_text(skill_text(model_params="{fast: 2, slow: 5, size: 0.1}"))
 
     def call(*arguments: str, code: int = 0) -> Any:
         done = agentic(*arguments, "--json")
@@ -150,6 +154,38 @@ async def _is_over(database: Database, deployment_id: str) -> bool:
     return (await row_of(database, UUID(deployment_id))).status.is_over
 
 
+# Run here.
+
+
+def test_where_nobody_runs_deployments_one_runs_here(said: Said, agentic: Agentic) -> None:
+    """To its end, which is shown."""
+    done = agentic("deploy", "sample.md", "--feed", REPLAY)
+
+    assert done.exit_code == 0, done.stderr
+    assert "no `agentic up` is running, so it runs here until it ends or Ctrl-C" in done.stderr
+    assert "stopped: the replay is over" in done.stdout
+    assert "agentic parity" in done.stdout
+    assert said("parity", "last")["exact"] is True
+
+
+def test_after_ctrl_c_it_stays_open(said: Said, tmp_path: Path) -> None:
+    """The command ends in order with 130; the account is free for whoever goes on with it, and a command reaches it."""
+    command = [str(COMMAND), "deploy", "sample.md", "--feed", REPLAY.replace("@max", "@1x")]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, text=True, **pipes) as running:
+        while not (rows := said("deployments")) or rows[0]["status"] != "running":
+            assert running.poll() is None
+        paused = said("pause", "last")
+        running.send_signal(signal.SIGINT)
+        output, errors = running.communicate(timeout=30)
+
+    assert paused["state"] == "done"
+    assert (running.returncode, output) == (130, "")
+    assert errors.endswith("stopped here; it stays open, and the next `agentic up` goes on with it\n")
+    (row,) = said("deployments")
+    assert row["status"] == "paused"
+
+
 # What it is told.
 
 
@@ -183,12 +219,13 @@ def test_nothing_is_waited_for_where_it_is_not_wanted(said: Said) -> None:
     """It ends with 0: it was sent."""
     deployment_id = deployed(said)
 
-    for arguments in (["resume"], ["cancel", "7"], ["halt", "reset"], ["upgrade", "1"]):
+    said("deploy", "faster.md", "--feed", REPLAY, "--no-follow")
+    for arguments in (["resume"], ["cancel", "7"], ["halt", "reset"], ["upgrade", "2"]):
         name = arguments[:2] if arguments[0] == "halt" else arguments[:1]
         rest = arguments[len(name) :]
         told = said(*name, deployment_id, *rest, "--no-wait")
         assert told["state"] == "queued"
-    kinds = [one["kind"] for one in said("deployments", "show", "last")["commands"]]
+    kinds = [one["kind"] for one in said("deployments", "show", deployment_id)["commands"]]
     assert kinds == ["upgrade", "reset_halt", "cancel", "resume"]
 
 

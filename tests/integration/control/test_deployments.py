@@ -172,5 +172,7 @@ async def test_an_upgrade_is_to_a_version_of_the_same_skill_on_the_same_market(
     await version_of(database, owner, skill_text(name="another"))
     with pytest.raises(Invalid, match="a version of another Skill"):
         await successor(database, owner, row, "another@1", NO_MODELS)
+    with pytest.raises(Invalid, match="it is at sample@1 already"):
+        await successor(database, owner, row, "1", NO_MODELS)
     with pytest.raises(NotFound, match="there is no sample@9"):
         await successor(database, owner, row, "9", NO_MODELS)
