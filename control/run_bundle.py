@@ -9,8 +9,8 @@ import msgspec
 
 from control.bundle_file import Carried, read_bundle, write_bundle
 from control.bundle_lines import MOST_ROWS, RunLine, SeriesLine, SkillLine
+from control.checks import LARGEST_CASH, LARGEST_SEED, SMALLEST_CASH
 from control.errors import Invalid
-from control.runs import LARGEST_CASH, LARGEST_SEED, SMALLEST_CASH
 from db import tape
 from db.connection import Connection
 from db.inference import CallRow, import_calls, import_tool_results

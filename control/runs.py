@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from agent.provider import Provider
+from control.checks import LARGEST_SEED, check_cash, check_model, check_seed
 from control.errors import Invalid, NotFound
 from db import runs as store
 from db.connection import Connection
@@ -20,7 +21,7 @@ from db.runs import RunLost, RunRow
 from db.skills import VersionRow
 from domain.caps import Caps
 from domain.ids import uuid7
-from domain.money import ZERO, plain, truncate_usd
+from domain.money import ZERO, plain
 from domain.time import parse_interval
 from simulator.coverage import check_market, whole_range
 from simulator.metrics import compute
@@ -28,13 +29,9 @@ from simulator.rebuild import beside_of, rebuild
 from simulator.record import Beside, RunRecord
 from simulator.run import Finished, Progress, execute
 from simulator.spec import DEFAULT_CASH, Mode, RunSpec, SimulationError, to_config
-from skills.check import PROVIDER
 from skills.skill import Skill
 from skills.skill_md import read
 
-LARGEST_CASH = Decimal(10) ** 9
-SMALLEST_CASH = Decimal(10)
-LARGEST_SEED = 2**63 - 1
 MOST_RUNS = 100
 MOST_AT_ONCE = 16
 """How many runs of a batch are carried out side by side; each holds a connection meanwhile."""
@@ -110,7 +107,7 @@ async def specs_of(
     An estimate asks no model, so it needs no key.
     """
     skill = read(version.body, where=f"{version.name}@{version.number}")
-    _check_model(skill, request, provider, needs_key=needs_key)
+    check_model(skill, provider, needs_key=needs_key and request.mode != "replay")
     spec = await _spec(database, user_id, skill, request, platform)
     spec = msgspec.structs.replace(spec, mode=request.mode, cutoff_ts=_cutoff(skill, request, provider))
     several = [
@@ -254,16 +251,10 @@ async def _spec(
     database: Database, user_id: UUID, skill: Skill, request: RunRequest, platform: Caps
 ) -> RunSpec:
     """Fill in what was left out, and see whether the run can be made."""
-    if not (request.cash.is_finite() and SMALLEST_CASH <= request.cash <= LARGEST_CASH):
-        raise Invalid(f"--cash must be {SMALLEST_CASH} to {LARGEST_CASH:,.0f} USD, was {request.cash}")
-    if request.cash != truncate_usd(request.cash):
-        raise Invalid(f"--cash must be in whole millionths of a dollar, was {request.cash}")
-    if request.seed < 0:
-        raise Invalid(f"--seed must be 0 or more, was {request.seed}")
     if not 1 <= request.runs <= MOST_RUNS:
         raise Invalid(f"--runs must be 1 to {MOST_RUNS}, was {request.runs}")
-    if request.seed > (largest := LARGEST_SEED - request.runs + 1):
-        raise Invalid(f"--seed must be at most {largest}, was {request.seed}")
+    check_cash(request.cash)
+    check_seed(request.seed, LARGEST_SEED - request.runs + 1)
     try:
         if request.execution_interval is not None:
             parse_interval(request.execution_interval)
@@ -283,19 +274,6 @@ async def _spec(
     except (SimulationError, ValueError) as error:
         raise Invalid(str(error)) from error
     return spec
-
-
-def _check_model(skill: Skill, request: RunRequest, provider: Provider, *, needs_key: bool) -> None:
-    """See that there is somebody to decide."""
-    if skill.baseline is not None:
-        return
-    name = skill.model.partition(":")[0]
-    if name != PROVIDER:
-        raise Invalid(
-            f"{skill.name} is decided by {skill.model}; {name} is no provider here, write anthropic:NAME"
-        )
-    if needs_key and request.mode != "replay" and provider.open_door is None:
-        raise Invalid(provider.missing)
 
 
 def _cutoff(skill: Skill, request: RunRequest, provider: Provider) -> int | None:
