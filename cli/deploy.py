@@ -25,6 +25,9 @@ app = typer.Typer()
 LOOK_EVERY_S = 0.25
 """How often somebody who watches looks how far it is."""
 
+LAST_WORD_S = 3.0
+"""How long the last word of one that is over is waited for: it is written down a second later than its end."""
+
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""
 
@@ -139,16 +142,19 @@ async def _told(stop: asyncio.Event) -> None:
 
 
 async def _watch(home: House, deployment_id: "UUID", feed: FeedSpec) -> None:
-    """Show how far a deployment is, until it is over."""
+    """Show how far a deployment is, until it is over and has said where it stands at last."""
     from control import deployments
 
     span = float(feed.to_ts - feed.from_ts) if feed.is_replay else None
+    looks_left = int(LAST_WORD_S / LOOK_EVERY_S)
     with progress("running", span) as tell:
-        while True:
+        while looks_left:
             row = await deployments.load(home.database, home.user_id, deployment_id)
             state = await deployments.state(home.database, home.user_id, deployment_id)
             if state is not None and state.feed_ts is not None:
                 tell(state.feed_ts - feed.from_ts)
             if row.status.is_over:
-                return
+                looks_left -= 1
+                if state is not None and row.ended_ts is not None and state.beat_ts >= row.ended_ts:
+                    return
             await asyncio.sleep(LOOK_EVERY_S)

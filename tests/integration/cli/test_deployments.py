@@ -269,5 +269,18 @@ async def test_a_command_is_answered(said: Said, agentic: Agentic, database: Dat
     assert (stopped["state"], stopped["result"]["status"]) == ("done", "stopped")
 
 
+async def test_who_watches_is_shown_the_end(said: Said, database: Database) -> None:
+    """Also where somebody else runs it, whose last word comes after the end."""
+    async with database.as_worker() as connection:
+        await beat(connection, Heartbeat("somebody", "here", 1, ["deployments"], 0, 0, {}))
+
+    async with process(database):
+        document = await asyncio.to_thread(said, "deploy", "sample.md", "--feed", REPLAY)
+    parity = await asyncio.to_thread(said, "parity", "last")
+
+    assert document["status"] == "stopped"
+    assert document["figures"]["equity"] == parity["deployment"]["equity"]
+
+
 async def _is_running(database: Database, deployment_id: str) -> bool:
     return (await row_of(database, UUID(deployment_id))).status == "running"
