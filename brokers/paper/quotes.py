@@ -111,7 +111,7 @@ class QuoteVenue(CrossingVenue):
     # What the engine asks.
 
     def mark(self, symbol: str) -> Decimal | None:
-        """The mark; None where it is older than 15 s, or nothing was told of the market yet."""
+        """The mark; None where it is older than 15 s, or the feed has told nothing new since we listen."""
         return None if self._heard_s is None else self._mark_at(symbol, self._ts())
 
     @property
@@ -140,7 +140,7 @@ class QuoteVenue(CrossingVenue):
     # Time.
 
     def _now(self) -> int:
-        """The feed's time; the wall's as long as nothing was told."""
+        """The feed's time; the wall's as long as nothing new was told."""
         if self._heard_s is None:
             return self._time.now_ms()
         return self._market.newest + round((self._time.monotonic_s() - self._heard_s) * SECOND_MS)
@@ -157,8 +157,8 @@ class QuoteVenue(CrossingVenue):
     def _hearing(self, ts: int) -> Iterator[None]:
         """Work through something that was told, at the feed's time that it brings."""
         market = self._market
-        if self._heard_s is None or ts > market.newest:
-            market.newest, self._heard_s = max(ts, market.newest), self._time.monotonic_s()
+        if ts > market.newest:
+            market.newest, self._heard_s = ts, self._time.monotonic_s()
         self._is_inside = True
         try:
             self._pass_hours(floor_to(market.newest, HOUR_MS))
@@ -174,7 +174,7 @@ class QuoteVenue(CrossingVenue):
         if hour <= market.hour:
             return
         began, market.hour = market.hour, hour
-        if not began or not (self.state.positions or market.owed):
+        if not (self.state.positions or market.owed):
             return
         too_old = hour - OWED_MS
         hours = range(max(began, too_old) + HOUR_MS, hour + 1, HOUR_MS)
@@ -210,7 +210,7 @@ class QuoteVenue(CrossingVenue):
             return Unfit.UNKNOWN
         if told.ts > self._now() + (DAY_MS if self._heard_s is None else AHEAD_MS):
             return Unfit.AHEAD
-        mark = self._mark_at(symbol, max(told.ts, market.newest))
+        mark = self._mark_at(symbol, told.ts)
         match told:
             case Quote():
                 return unfit_quote(told, market.quotes.get(symbol), mark)

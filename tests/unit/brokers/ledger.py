@@ -6,7 +6,7 @@ from decimal import Decimal
 from brokers.paper.tape import Tape
 from domain.events import Adjusted, FundingPaid, OrderChanged, VenueEvent
 from domain.orders import NEXT, Fill, Liquidity, Order, OrderKind, OrderState
-from tests.unit.brokers.samples import Desk
+from tests.unit.brokers.samples import Hand
 
 ZERO = Decimal(0)
 FORCED = ("liquidation", "backstop")
@@ -15,7 +15,7 @@ FORCED = ("liquidation", "backstop")
 class Ledger:
     """Books built from events: raw USD, the parts of cash, positions as sums of fills, orders by number."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Hand) -> None:
         self.desk = desk
         self.start = desk.cash
         self.raw_usd = desk.cash

@@ -9,6 +9,7 @@ import numpy as np
 
 from brokers.base import Approved, Seal
 from brokers.paper.costs import Costs
+from brokers.paper.crossing import CrossingVenue
 from brokers.paper.replay import Alarm, ReplayVenue
 from brokers.paper.tape import Tape, build_tape
 from brokers.paper.venue import VenueState
@@ -84,32 +85,19 @@ def at_once(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("the paper venue waited for something")
 
 
-class Desk:
-    """One account and the hand that leads it. `step` runs one hour: the next open, its path, the close, funding.
+class Hand:
+    """One account and the hand that leads it. What happened is in `events`, oldest first."""
 
-    Orders that are placed before `step` meet that open. What happened is in `events`, oldest first.
-    """
+    venue: CrossingVenue
 
-    def __init__(
-        self,
-        tape: Tape,
-        *,
-        cash: str | Decimal = "1000",
-        leverage: int = 10,
-        costs: Costs = PLAIN,
-        venue: type[ReplayVenue] = ReplayVenue,
-        instruments: dict[str, Instrument] | None = None,
-        state: VenueState | None = None,
-        bars_closed: int = 0,
-    ) -> None:
-        symbols = [track.symbol for track in tape.tracks]
-        if state is None:
-            state = VenueState(Account(Decimal(cash)), leverage=dict.fromkeys(symbols, leverage))
-        self.tape = tape
-        self.venue = venue(tape, state, instruments or INSTRUMENTS, costs, index=bars_closed)
+    def __init__(self) -> None:
         self.events: list[VenueEvent] = []
         self.alarms: list[Alarm] = []
-        self.next = bars_closed
+
+    @property
+    def now(self) -> int:
+        """The instant at which orders are made."""
+        raise NotImplementedError
 
     def order(self, side: Side, size: str | Decimal, *, symbol: str = "BTC", **more: Any) -> Order:
         """An order with the next number, made now: market, unless it is given a limit."""
@@ -119,7 +107,7 @@ class Desk:
                 more[name] = Decimal(more[name])
         limit = more.get("limit_px") is not None
         more.setdefault("kind", OrderKind.LIMIT if limit else OrderKind.MARKET)
-        more.setdefault("created_ts", START + self.next * HOUR_MS)
+        more.setdefault("created_ts", self.now)
         return Order(
             number=number, client_id=f"0x{number}", symbol=symbol, side=side, size=Decimal(size), **more
         )
@@ -147,37 +135,8 @@ class Desk:
         at_once(self.venue.cancel(Approved(number, Seal())))
         self._hear()
 
-    def open(self) -> list[VenueEvent]:
-        """The next bar opens; gives what happened. Alarms are noted, and the bar goes on."""
-        return self._until_quiet(lambda: self.venue.open_bar(self.next))
-
-    def close(self) -> list[VenueEvent]:
-        """The open bar's path is run and it closes."""
-        happened = self._until_quiet(self.venue.close_bar)
-        self.next += 1
-        return happened
-
-    def settle(self) -> list[VenueEvent]:
-        """Funding that is due is paid."""
-        self.venue.settle_funding()
-        return self._hear()
-
-    def step(self) -> list[VenueEvent]:
-        """One whole hour; gives what happened in it."""
-        return [*self.open(), *self.close(), *self.settle()]
-
-    def steps(self, count: int) -> list[VenueEvent]:
-        return [event for _ in range(count) for event in self.step()]
-
-    def _until_quiet(self, call: Any) -> list[VenueEvent]:
-        first = len(self.events)
-        while (alarm := call()) is not None:
-            self.alarms.append(alarm)
-        self._hear()
-        return self.events[first:]
-
     def _hear(self) -> list[VenueEvent]:
-        new = self.venue.drain()
+        new = list(self.venue.drain())
         self.events += new
         return new
 
@@ -207,6 +166,69 @@ class Desk:
         """An order's last state and the reason given for it."""
         order = self.last(number)
         return order.state.value, order.reason
+
+
+class Desk(Hand):
+    """An account on a tape. `step` runs one hour: the next open, its path, the close, funding.
+
+    Orders that are placed before `step` meet that open.
+    """
+
+    venue: ReplayVenue
+
+    def __init__(
+        self,
+        tape: Tape,
+        *,
+        cash: str | Decimal = "1000",
+        leverage: int = 10,
+        costs: Costs = PLAIN,
+        venue: type[ReplayVenue] = ReplayVenue,
+        instruments: dict[str, Instrument] | None = None,
+        state: VenueState | None = None,
+        bars_closed: int = 0,
+    ) -> None:
+        super().__init__()
+        symbols = [track.symbol for track in tape.tracks]
+        if state is None:
+            state = VenueState(Account(Decimal(cash)), leverage=dict.fromkeys(symbols, leverage))
+        self.tape = tape
+        self.venue = venue(tape, state, instruments or INSTRUMENTS, costs, index=bars_closed)
+        self.next = bars_closed
+
+    @property
+    def now(self) -> int:
+        """The instant at which the next bar opens."""
+        return START + self.next * HOUR_MS
+
+    def open(self) -> list[VenueEvent]:
+        """The next bar opens; gives what happened. Alarms are noted, and the bar goes on."""
+        return self._until_quiet(lambda: self.venue.open_bar(self.next))
+
+    def close(self) -> list[VenueEvent]:
+        """The open bar's path is run and it closes."""
+        happened = self._until_quiet(self.venue.close_bar)
+        self.next += 1
+        return happened
+
+    def settle(self) -> list[VenueEvent]:
+        """Funding that is due is paid."""
+        self.venue.settle_funding()
+        return self._hear()
+
+    def step(self) -> list[VenueEvent]:
+        """One whole hour; gives what happened in it."""
+        return [*self.open(), *self.close(), *self.settle()]
+
+    def steps(self, count: int) -> list[VenueEvent]:
+        return [event for _ in range(count) for event in self.step()]
+
+    def _until_quiet(self, call: Any) -> list[VenueEvent]:
+        first = len(self.events)
+        while (alarm := call()) is not None:
+            self.alarms.append(alarm)
+        self._hear()
+        return self.events[first:]
 
 
 def encoded(events: Iterable[VenueEvent]) -> bytes:
