@@ -120,6 +120,7 @@ class QuoteVenue(CrossingVenue):
         return all(self.mark(symbol) is not None for symbol in self.state.positions)
 
     async def place(self, order: Approved[Order]) -> None:
+        """Accept or reject an order. Without a fresh mark only protections are accepted."""
         new = order.what
         if new.symbol in self._instruments and self.mark(new.symbol) is None and not new.kind.is_protection:
             self._close(new.after(OrderEvent.SENT, ts=self._ts()), OrderEvent.REJECTED, "noMark")
