@@ -66,7 +66,7 @@ COUNTS = (
 """The figures that a run has alone."""
 
 
-RESUMABLE = ("interrupted", "failed", "cancelled")
+RESUMABLE = ("queued", "interrupted", "failed", "cancelled")
 BY_HAND = "stopped by hand"
 """Why a run was interrupted with Ctrl-C, as it is kept; there is nothing to put right."""
 
@@ -83,9 +83,7 @@ def result(row: "RunRow", beside: "Beside | None" = None) -> "Group | str":
 
     if row.metrics is None:
         why = f": {row.error}" if row.error else ""
-        once = "once that is put right, " if row.error and row.error != BY_HAND else ""
-        how = f"\n{once}`agentic sim resume {short(row)}` goes on with it" if row.status in RESUMABLE else ""
-        return f"run {row.id} is {status(row)}{why}{how}"
+        return f"run {row.id} is {status(row)}{why}{_what_now(row)}"
     table = plain_table()
     table.add_column("", no_wrap=True, min_width=22)
     for name in ("Skill", "Buy and hold", "Stay flat"):
@@ -108,6 +106,14 @@ def result(row: "RunRow", beside: "Beside | None" = None) -> "Group | str":
     parts = [table, *annual, *thinking_views.of_run(row), *thinking_views.of_batch(row, beside)]
     spaced = [each for part in parts for each in ("", part)]
     return Group(heading(row), *thinking_views.warnings(row), *spaced[1:])
+
+
+def _what_now(row: "RunRow") -> str:
+    """How a run without a result may come to one, in a line of its own."""
+    if row.status == "running" or (row.status == "queued" and row.queued_ts is not None):
+        return f"\n`agentic sim watch {short(row)}` follows it"
+    once = "once that is put right, " if row.error and row.error != BY_HAND else ""
+    return f"\n{once}`agentic sim resume {short(row)}` goes on with it" if row.status in RESUMABLE else ""
 
 
 def listing(rows: "Sequence[RunRow]") -> "Listing | str":
@@ -231,8 +237,9 @@ def instant(ts: int) -> str:
 
 
 def status(row: "RunRow") -> str:
-    """A run's status; while it runs, how far it is."""
-    return f"{row.status} {row.progress:.0%}" if row.status == "running" else row.status
+    """A run's status; while it runs, or goes on in its turn, how far it is."""
+    is_under_way = row.status == "running" or (row.status == "queued" and row.progress > 0)
+    return f"{row.status} {row.progress:.0%}" if is_under_way else row.status
 
 
 def estimated(found: "Estimate") -> str:

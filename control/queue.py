@@ -7,6 +7,7 @@ from uuid import UUID
 from control.errors import Invalid, NotFound
 from control.runs import keep, load
 from db import queue as store
+from db.heartbeats import live_heartbeats
 from db.pool import Database
 from db.runs import RunRow, load_run
 from db.skills import VersionRow
@@ -15,6 +16,7 @@ from simulator.spec import RunSpec
 MOST_WAITING = 10_000
 """How many runs of one person may wait at once."""
 
+GROUP = "sim"
 LOOK_EVERY_S = 0.5
 UNDER_WAY = ("queued", "running")
 
@@ -39,6 +41,12 @@ async def hand_over(database: Database, user_id: UUID, run_id: UUID) -> None:
         done = await store.queue_again(connection, user_id, run_id)
     if not done:
         raise Invalid(f"run {run_id} can't be put into the queue: it is {where_it_is(row)}")
+
+
+async def has_workers(database: Database) -> bool:
+    """Whether a process with sim workers is up, here or elsewhere."""
+    async with database.as_worker() as connection:
+        return any(GROUP in process.groups for process in await live_heartbeats(connection))
 
 
 async def follow(

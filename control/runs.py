@@ -209,6 +209,14 @@ async def load(database: Database, user_id: UUID, run_id: UUID) -> RunRow:
     return row
 
 
+async def together(database: Database, user_id: UUID, row: RunRow) -> list[UUID]:
+    """Give a run and those that were asked for with it, in the order in which they were."""
+    if row.batch is None:
+        return [row.id]
+    async with database.as_user(user_id) as connection:
+        return [each.id for each in await store.batch_runs(connection, user_id, row.batch)]
+
+
 async def record(database: Database, user_id: UUID, run_id: UUID) -> RunRecord:
     """Read a finished run back whole. Raises NotFound, or Invalid when it has no results."""
     row = await load(database, user_id, run_id)

@@ -400,7 +400,8 @@ def test_a_waiting_run_is_cancelled_and_resumed(
     agentic: Agentic, sim: Callable[..., Any], waiting: dict[str, str]
 ) -> None:
     """`show` says how it stands and how it goes on; then it gives what it would have given."""
-    assert agentic("sim", "show", WAITING).stdout == f"run {WAITING} is queued\n"
+    shown = agentic("sim", "show", WAITING).stdout
+    assert shown == f"run {WAITING} is queued\n`agentic sim resume 000000aa` goes on with it\n"
     assert sim("cancel", WAITING) == {"run_id": WAITING, "status": "cancelled"}
     assert refused(agentic, "cancel", WAITING) == f"run {WAITING} can't be cancelled: it is cancelled\n"
     shown = agentic("sim", "show", WAITING).stdout
