@@ -119,6 +119,11 @@ class QuoteVenue(CrossingVenue):
         """Whether all that is held has a fresh mark. Without, equity is a guess, and nobody is judged by it."""
         return all(self.mark(symbol) is not None for symbol in self.state.positions)
 
+    @property
+    def owed(self) -> dict[str, tuple[int, ...]]:
+        """The settlement hours whose rates have not come yet, by symbol. Who has them from elsewhere may tell them."""
+        return {symbol: tuple(hours) for symbol, hours in self._market.owed.items() if hours}
+
     async def place(self, order: Approved[Order]) -> None:
         """Accept or reject an order. Without a fresh mark only protections are accepted."""
         new = order.what

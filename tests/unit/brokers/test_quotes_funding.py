@@ -111,11 +111,13 @@ def test_the_hours_of_an_outage_are_charged_when_their_rates_are_told() -> None:
     """Nothing was heard from the first hour to the fifth; what was held then was held all along."""
     desk = holding()
     at_hour(desk, 5)
+    assert desk.venue.owed == {"BTC": tuple(START + hour * HOUR_MS for hour in (1, 2, 3, 4, 5))}
 
     for hour in (1, 2, 3, 4, 5):
         desk.fund("0.0001", 100, ts=START + hour * HOUR_MS)
 
     assert paid(desk) == [D("-0.02")] * 5
+    assert desk.venue.owed == {}
 
 
 def test_a_rate_is_not_charged_when_it_comes_after_two_days() -> None:
