@@ -36,11 +36,13 @@ update sim_runs set
   finished_at = case when done_for then clock_timestamp() end,
   attempts = case when $2 then 0 else attempts end
 from (select id as found, not $2 and attempts >= $3 and progress <= attempted_at as done_for from sim_runs
-      where status = 'running' and queued_at is not null and {which} for update) judged
+      where status = 'running' and queued_at is not null and {which}) judged
 where id = found returning id, status
 """
-_OURS = _GIVE_BACK_SQL.format(which="id = $4 and worker = $5")
-_SILENT = _GIVE_BACK_SQL.format(which="heartbeat < clock_timestamp() - make_interval(secs => $4)")
+_OURS = _GIVE_BACK_SQL.format(which="id = $4 and worker = $5 for update")
+_SILENT = _GIVE_BACK_SQL.format(
+    which="heartbeat < clock_timestamp() - make_interval(secs => $4) for update skip locked"
+)
 
 
 async def wake_workers(connection: Connection) -> None:
