@@ -249,19 +249,22 @@ class DeploymentActor(Actor):
 
     @handles(Stood)
     async def stood(self, message: Stood) -> None:
-        self._standing = message.standing
         await self._follow(message.standing)
         self._show()
 
     @handles(Told)
     async def told(self, message: Told) -> None:
         happened = message.happened
-        self._standing = happened.standing
         await self._follow(happened.standing)
         self._show()
 
     async def _follow(self, standing: Standing) -> None:
-        """Have the status agree with the account, and finish what waited for it to be flat."""
+        """Have the status agree with the account, and finish what waited for it to be flat.
+
+        What was told before something that is known already is left aside: it would lift a latch that was just set.
+        """
+        if self._standing is not None and standing.seq < self._standing.seq:
+            return
         self._standing = standing
         for step in steps_to_follow(self._status, standing.phase):
             await self._move(step)

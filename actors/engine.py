@@ -148,6 +148,7 @@ class EngineActor(Actor):
 
     @handles(CloseBar)
     async def close_bar(self, message: CloseBar) -> Standing:
+        """Pass the open bar to its close: its path, its funding, the equity point, halts."""
         tape = self._tape
         assert tape is not None
         with self._step():
@@ -162,6 +163,7 @@ class EngineActor(Actor):
 
     @handles(Moved)
     async def moved(self, message: Moved) -> None:
+        """Take a move of the market in: fills, triggers, funding, and halts on the way."""
         venue, event = self._opened.venue.inner, message.event
         assert isinstance(venue, QuoteVenue)
         match event:
@@ -181,7 +183,10 @@ class EngineActor(Actor):
 
     @handles(Beat)
     async def beat(self, message: Beat) -> None:
-        now = self._now()
+        """Judge the account once a second, and keep an equity point once a minute."""
+        venue, now = self._opened.venue.inner, self._now()
+        if isinstance(venue, QuoteVenue) and not venue.is_known:
+            return  # equity is a guess: nobody is judged by it
         await self._engine.observe(now)
         minute = floor_to(now, MINUTE_MS)
         if minute > self._pointed_at:
@@ -257,6 +262,7 @@ class EngineActor(Actor):
         place = None if tape is None else tape.standing
         book, watch = engine.book, engine.state.watch
         return Standing(
+            seq=self._opened.ledger.journal.last_seq,
             ts=self._now(),
             phase=watch.phase,
             cause=watch.cause,

@@ -42,6 +42,10 @@ A = TypeVar("A", bound=Actor)
 class Children(Protocol):
     """What starts and stops actors at run time: the supervisor."""
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the process ends, so that nothing is started any more."""
+
     def spawn(
         self,
         name: str,
@@ -144,6 +148,9 @@ class FleetActor(Actor):
 
     @handles(Look)
     async def look(self, message: Look) -> None:
+        """Start what is missing, let go of what is over, and pass commands on."""
+        if self._children.is_ending:
+            return
         try:
             async with self._office.database.as_worker() as connection:
                 rows = await wanted(connection, self._office.owner, self._only)
@@ -152,7 +159,8 @@ class FleetActor(Actor):
             log.warning("deployments can't be looked up: %s", error)
             return
         for row in rows:
-            self._look_after(row)
+            if not self._children.is_ending:
+                self._look_after(row)
         for gone in set(self._pairs) - {row.id for row in rows}:
             await self._let_go(gone)
         for command in waiting:
@@ -218,6 +226,7 @@ class FleetActor(Actor):
 
     @handles(Commands)
     async def commands(self, message: Commands) -> None:
+        """Pass on what was just sent to one deployment."""
         if message.deployment_id not in self._pairs:
             return
         try:

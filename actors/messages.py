@@ -52,8 +52,12 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Where an account stands. `index` and `is_open` are its place on a tape, `length` that tape's; 0 without one."""
+    """Where an account stands, after the entry `seq` of its journal.
 
+    `index` and `is_open` are its place on a tape, `length` is that tape's; 0 without one.
+    """
+
+    seq: int
     ts: int
     phase: HaltPhase
     cause: HaltCause | None

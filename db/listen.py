@@ -46,14 +46,14 @@ class Listener:
         password: str | None = None,
         revive: Callable[[], None] | None = None,
         poll_s: float = POLL_S,
-        dice: Random | None = None,
+        chance: Callable[[], float] | None = None,
     ) -> None:
         self._connect = partial(
             asyncpg.connect, dsn, user=user, password=password, timeout=TIMEOUT_S, command_timeout=TIMEOUT_S
         )
         self._revive = revive
         self._poll_s = poll_s
-        self._dice = dice or Random(os.getpid())  # so that processes do not all come back at once
+        self._chance = chance or Random(os.getpid()).random  # so that processes do not all come back at once
         self._told: dict[str, list[Told]] = {}
         self._heard: set[str] = set()
         self._changed = asyncio.Event()
@@ -125,7 +125,7 @@ class Listener:
                     log.warning("not listening to the database, only looking into it: %s", error)
             delay_s = min(FIRST_DELAY_S * 2**failures, LONGEST_DELAY_S)
             failures += 1
-            await asyncio.sleep(delay_s * self._dice.uniform(0.5, 1.5))
+            await asyncio.sleep(delay_s * (0.5 + self._chance()))
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Connection]:

@@ -138,6 +138,7 @@ class KeptVenue(Generic[V]):
         self.inner.set_alarm(equity_usd)
 
     def drain(self) -> Sequence[VenueEvent]:
+        """Hand out what happened since the last call; it is kept until it is safe elsewhere."""
         events = self.inner.drain()
         if not self._pending and not events:
             return ()

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from actors.fleet import DEPLOYMENT_RANK, FleetActor
+from actors.fleet import DEPLOYMENT_RANK, Commands, FleetActor, Look
 from actors.kernel import Actor, Ref
 from actors.leases import Leases
 from actors.office import Office, Records
 from actors.staging import Replays, Staging
+from db.commands import CHANNEL as COMMANDS
+from db.deployments import CHANNEL as DEPLOYMENTS
 from supervisor.children import ActorChild
 from supervisor.policy import Restart, Rules
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=Actor)
 
 GROUP = "deployments"
+NAME = "fleet"
 START_S = 60.0
 """A replay of years is loaded in tens of seconds."""
 STOP_S = {DEPLOYMENT_RANK: 10.0}
@@ -32,9 +35,18 @@ class SupervisedChildren:
     def __init__(self, supervisor: "Supervisor") -> None:
         self._supervisor = supervisor
 
+    @property
+    def is_ending(self) -> bool:
+        return self._supervisor.is_draining
+
     def spawn(
-        self, name: str, make: Callable[[], A], rank: int, gave_up: Callable[[str, BaseException | None], None]
+        self,
+        name: str,
+        make: Callable[[], A],
+        rank: int,
+        gave_up: Callable[[str, BaseException | None], None],
     ) -> Ref[A]:
+        """Start an actor that is started again when it fails, and tell when it is given up."""
         return self._supervisor.spawn(
             ActorChild(
                 name=name,
@@ -55,16 +67,29 @@ class SupervisedChildren:
             await self._supervisor.stop(name)
 
 
-def children(home: "House", supervisor: "Supervisor", only: Sequence[UUID] | None = None) -> "Sequence[Child]":
+def children(
+    home: "House", supervisor: "Supervisor", only: Sequence[UUID] | None = None
+) -> "Sequence[Child]":
     """The fleet. `only` names certain deployments; None: all that nobody else looks after."""
     database, clock = home.database, home.clock
     office = Office(database, clock, supervisor.owner, home.notices, Records(database, clock))
     leases = Leases(database, supervisor.owner, time.monotonic)
     staging = Staging(office, leases, home.provider, Replays(database), supervisor.system.time)
     fleet = SupervisedChildren(supervisor)
+
+    def wake(payload: str | None) -> None:
+        if there := supervisor.find(NAME):
+            there.tell(Look() if payload is None else Commands(UUID(payload)))
+
+    def look(payload: str | None) -> None:
+        if there := supervisor.find(NAME):
+            there.tell(Look())
+
+    home.listener.on(COMMANDS, wake)
+    home.listener.on(DEPLOYMENTS, look)
     return [
         ActorChild(
-            name="fleet",
+            name=NAME,
             group=GROUP,
             make=lambda: FleetActor(office, leases, staging, fleet, only),
         )

@@ -46,6 +46,7 @@ class Children:
     def __init__(self, system: System, restarts: int) -> None:
         self.system = system
         self.restarts = restarts
+        self.is_ending = False
         self._watching: set[asyncio.Future[None]] = set()
 
     def spawn(
@@ -104,6 +105,7 @@ class Process:
 
     async def stop(self) -> None:
         """End in order."""
+        self.children.is_ending = True
         await self.system.stop_all()
 
 

@@ -49,7 +49,7 @@ class Ear:
 
 @asynccontextmanager
 async def listening(database_url: str, poll_s: float = NEVER_S) -> AsyncIterator[Listener]:
-    async with Listener(database_url, user=APP_ROLE, poll_s=poll_s, dice=Random(1)) as listener:
+    async with Listener(database_url, user=APP_ROLE, poll_s=poll_s, chance=Random(1).random) as listener:
         yield listener
 
 
