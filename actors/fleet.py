@@ -159,12 +159,22 @@ class FleetActor(Actor):
             log.warning("deployments can't be looked up: %s", error)
             return
         for row in rows:
-            if not self._children.is_ending:
+            if not parse_feed(row.feed).is_replay:
+                await self._turn_away(row)
+            elif not self._children.is_ending:
                 self._look_after(row)
         for gone in set(self._pairs) - {row.id for row in rows}:
             await self._let_go(gone)
         for command in waiting:
             self._pass_on(command)
+
+    async def _turn_away(self, row: Wanted) -> None:
+        """Say of a deployment that it can't be carried out, in place of leaving it to wait for ever."""
+        if row.status.is_over:
+            return
+        reason = f"a market such as {row.feed} is not carried out yet; deploy on a replay of history"
+        async with self._office.database.as_worker() as connection:
+            await move_deployment(connection, row.id, Step.GAVE_UP, reason=reason)
 
     def _look_after(self, row: Wanted) -> None:
         """Start what is missing of a deployment."""

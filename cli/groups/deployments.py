@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from actors.fleet import DEPLOYMENT_RANK, Commands, FleetActor, Look
+from actors.fleet import Commands, FleetActor, Look
 from actors.kernel import Actor, Ref
 from actors.leases import Leases
 from actors.office import Office, Records
@@ -26,7 +26,6 @@ GROUP = "deployments"
 NAME = "fleet"
 START_S = 60.0
 """A replay of years is loaded in tens of seconds."""
-STOP_S = {DEPLOYMENT_RANK: 10.0}
 
 
 class SupervisedChildren:
