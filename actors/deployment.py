@@ -223,7 +223,6 @@ class DeploymentActor(Actor):
                 self._log(
                     "warning", f"tick {ticked.outcome.name.lower()}", tick=ticked.ts, why=ticked.problem
                 )
-            await self._tell_budget(ticked)
         self._show()
         if self._leaving:
             await self._leave()
@@ -508,9 +507,6 @@ class DeploymentActor(Actor):
         )
         row = self._plan.row
         await self._office.notices.tell(row.user_id, row.id, notice, key=f"command:{command.id}")
-
-    async def _tell_budget(self, ticked: Ticked) -> None:
-        """Tell of a budget that is spent, once a day."""
 
 
 class _Cannot(Exception):
