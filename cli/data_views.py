@@ -10,6 +10,7 @@ from rich.text import Text
 
 from control.data import MadeUpRequest, Whole
 from db.coverage import Coverage
+from db.ingest_cursors import SourceRow
 from db.made_up import SYNTHETIC
 from db.news import NewsRow
 from db.tape import Counts
@@ -124,14 +125,16 @@ def coverage_document(whole: Whole) -> dict[str, Any]:
         "mark": [_series_document(one) for one in whole.mark],
         "funding": [_series_document(one) for one in whole.funding],
         "news": whole.news,
+        "sources": whole.sources,
     }
 
 
 def coverage(whole: Whole, symbol: str | None) -> RenderableType:
-    """A table of what there is, and below it the gaps."""
+    """A table of what there is; below it the gaps, and the sources from which more comes in."""
     kinds = (("bars", whole.bars), ("mark", whole.mark), ("funding", whole.funding))
     if not (whole.bars or whole.mark or whole.funding or whole.news):
-        return f"There is no market data of {symbol}." if symbol else NOTHING
+        nothing = f"There is no market data of {symbol}." if symbol else NOTHING
+        return "\n".join([nothing, *map(_source_line, whole.sources)])
     table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, collapse_padding=True)
     for name in ("symbol", "data"):
         table.add_column(name, no_wrap=True)
@@ -147,7 +150,17 @@ def coverage(whole: Whole, symbol: str | None) -> RenderableType:
         table.add_row(*_series_row(one, kind))
     if whole.news:
         table.add_row(*_news_row(whole))
-    return Group(table, *(Text(line) for one, kind in found for line in _notes(one, kind)))
+    notes = [line for one, kind in found for line in _notes(one, kind)]
+    return Group(table, *map(Text, [*notes, *map(_source_line, whole.sources)]))
+
+
+def _source_line(source: SourceRow) -> str:
+    """When a source answered last, and why it does not now."""
+    since = "has not answered yet" if source.pulled_ts is None else f"read at {_minute(source.pulled_ts)} UTC"
+    line = f"{_clean(source.source)}: {since}, {_many(source.rows, 'row')} so far"
+    if not source.failures:
+        return line
+    return f"{line}; failed {_many(source.failures, 'time')} since: {_clean(source.error or '')}"
 
 
 def stories_document(found: list[NewsRow]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ import msgspec
 from config.instruments import UnknownInstrument
 from control.errors import Invalid
 from db.coverage import Coverage, NewsCoverage, has_data, load_coverage, load_news_coverage
+from db.ingest_cursors import SourceRow, load_sources
 from db.market import BARS, FUNDING_RATES, MARKS
 from db.news import NewsRow, latest_news, search_news
 from db.pool import Database
@@ -33,12 +34,13 @@ MOST_STORIES = 200
 
 
 class Whole(msgspec.Struct, frozen=True):
-    """All market data there is, or all of one symbol."""
+    """All market data there is, or all of one symbol; and how the sources fare from which it keeps coming in."""
 
     bars: list[Coverage]
     mark: list[Coverage]
     funding: list[Coverage]
     news: list[NewsCoverage]
+    sources: list[SourceRow] = []
 
 
 class MadeUpRequest(msgspec.Struct, frozen=True):
@@ -91,12 +93,15 @@ async def make_up_data(database: Database, clock: Clock, request: MadeUpRequest,
 
 async def look_over(database: Database, user_id: UUID, symbol: str | None = None) -> Whole:
     """Say what market data there is, with its gaps; nothing where there is none."""
+    async with database.as_worker() as connection:  # sources are nobody's
+        sources = await load_sources(connection)
     async with database.as_user(user_id) as connection:
         return Whole(
             bars=await load_coverage(connection, BARS, symbol),
             mark=await load_coverage(connection, MARKS, symbol),
             funding=await load_coverage(connection, FUNDING_RATES, symbol),
             news=await load_news_coverage(connection, symbol),
+            sources=sources,
         )
 
 

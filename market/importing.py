@@ -103,7 +103,9 @@ async def import_series(database: Database, clock: Clock, wanted: Wanted, tell: 
             connection, wanted.kind, wanted.symbol, wanted.interval_ms, series.rows, source, now_ms
         )
         if counts.revised:
-            await _refuse_another_source(connection, wanted, source, counts.revised)
+            await refuse_another_source(
+                connection, wanted.kind, wanted.symbol, wanted.interval_ms, source, counts.revised
+            )
     ts = series.rows["ts"]
     return Imported(
         kind=wanted.kind,
@@ -203,12 +205,26 @@ async def copy_in(
     rows: Rows,
     source: str,
     now_ms: int,
+    first_seen_at: int | None = None,
 ) -> Counts:
-    """Write a series' rows as part of the connection's transaction; what differs is known from `now_ms`."""
+    """Write a series' rows as part of the connection's transaction; what differs is known from `now_ms`.
+
+    `first_seen_at` is when rows that were waited for came: those that were late are known from then.
+    """
     if kind is Kind.FUNDING:
-        return await copy_in_funding(connection, symbol, rows, source=source, revised_at=now_ms)
+        return await copy_in_funding(
+            connection, symbol, rows, source=source, revised_at=now_ms, first_seen_at=first_seen_at
+        )
     copy = copy_in_bars if kind is Kind.BARS else copy_in_marks
-    return await copy(connection, symbol, _interval(interval_ms), rows, source=source, revised_at=now_ms)
+    return await copy(
+        connection,
+        symbol,
+        _interval(interval_ms),
+        rows,
+        source=source,
+        revised_at=now_ms,
+        first_seen_at=first_seen_at,
+    )
 
 
 async def make_room(connection: Connection, symbol: str, source: str) -> int:
@@ -226,14 +242,16 @@ async def make_room(connection: Connection, symbol: str, source: str) -> int:
     return 0
 
 
-async def _refuse_another_source(connection: Connection, wanted: Wanted, source: str, revised: int) -> None:
+async def refuse_another_source(
+    connection: Connection, kind: Kind, symbol: str, interval_ms: int | None, source: str, revised: int
+) -> None:
     """Let a series be revised by the source it is from, and by no other. Raises TidyError, which undoes the import."""
-    tape = {Kind.BARS: BARS, Kind.MARK: MARKS, Kind.FUNDING: FUNDING_RATES}[wanted.kind]
-    scope = (wanted.symbol,) if wanted.interval_ms is None else (wanted.symbol, wanted.interval_ms)
+    tape = {Kind.BARS: BARS, Kind.MARK: MARKS, Kind.FUNDING: FUNDING_RATES}[kind]
+    scope = (symbol,) if interval_ms is None else (symbol, interval_ms)
     other = await another_source(connection, tape, scope, source)
     if other is not None:
         raise TidyError(
-            f"{revised:,} rows differ from those of {wanted.symbol} that are there from {other}, and a series has one "
+            f"{revised:,} rows differ from those of {symbol} that are there from {other}, and a series has one "
             f"source; if these correct them, give --source {other}, else use another AGENTIC_HOME"
         )
 

@@ -24,7 +24,7 @@ def refusal(agentic: Agentic, *arguments: str) -> str:
     """The one line that a refused command says; nothing may be kept of it."""
     result = agentic("data", *arguments)
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-    empty: dict[str, list[object]] = {"bars": [], "mark": [], "funding": [], "news": []}
+    empty: dict[str, list[object]] = {"bars": [], "mark": [], "funding": [], "news": [], "sources": []}
     assert document(agentic, "coverage") == empty
     return result.stderr.strip()
 
@@ -152,6 +152,7 @@ def test_coverage_is_golden(agentic: Agentic, tmp_path: Path) -> None:
                 "last_ts": "2024-05-01T00:00:00Z",
             }
         ],
+        "sources": [],
     }
     shown = agentic("data", "coverage", "--symbol", "BTC").stdout
     assert "BTC 1h bars: 1 gap, 2 bars missing\n  2024-05-01 02:00 to 2024-05-01 04:00 UTC, 2 bars" in shown

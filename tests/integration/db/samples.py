@@ -19,7 +19,7 @@ T0 = 1_735_689_600_000
 SHARED = frozenset({"instruments", "bars", "mark_prices", "funding_rates", "news"})
 """Market data: they belong to nobody, and everybody signed in may read them."""
 
-PRIVATE = frozenset({"heartbeats"})
+PRIVATE = frozenset({"heartbeats", "ingest_cursors"})
 """The program's own: they belong to nobody, and no person may even look."""
 
 ALSO_NOBODYS = frozenset({"agent_logs"})

@@ -29,6 +29,7 @@ WORKER_MAY = {
     "funding_rates": "INSERT SELECT",
     "heartbeats": "DELETE INSERT SELECT UPDATE",
     "inference_totals": "DELETE INSERT SELECT UPDATE",
+    "ingest_cursors": "INSERT SELECT UPDATE",
     "instruments": "INSERT SELECT UPDATE",
     "journal_entries": "DELETE INSERT SELECT",
     "mark_prices": "INSERT SELECT",

@@ -7,6 +7,7 @@ from rich.console import Console
 from cli import data_views as views
 from control.data import Whole
 from db.coverage import Coverage, NewsCoverage
+from db.ingest_cursors import SourceRow
 from db.news import NewsRow
 from domain.time import DAY_MS, HOUR_MS
 from tests.unit.market.samples import T0
@@ -93,4 +94,19 @@ def test_what_a_terminal_would_obey_is_not_shown() -> None:
     assert drawn(views.stories([row])) == [
         "2024-05-01 00:00  a ]0;owned  b <b> [red]c[/red] &#x1b;[2J".replace("&#x1b;", ""),
         "                  Wire  · BTC",
+    ]
+
+
+def test_a_source_says_when_it_answered_and_why_it_does_not_now() -> None:
+    """Also where nothing has come in from it yet."""
+    well = SourceRow("wire", T0, 1_234, 0, None)
+    ill = SourceRow("venue", None, 0, 3, "no route\x1b")
+    empty = Whole(bars=[], mark=[], funding=[], news=[], sources=[ill])
+    full = Whole(bars=[series("BTC")], mark=[], funding=[], news=[], sources=[well, ill])
+
+    said = "venue: has not answered yet, 0 rows so far; failed 3 times since: no route"
+    assert drawn(views.coverage(empty, "BTC")) == ["There is no market data of BTC.", said]
+    assert drawn(views.coverage(full, None))[-2:] == [
+        "wire: read at 2024-05-01 00:00 UTC, 1,234 rows so far",
+        said,
     ]
