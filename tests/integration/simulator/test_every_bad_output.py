@@ -10,6 +10,7 @@ import pytest
 
 from cli.decision_views import document as document_of
 from cli.decision_views import story
+from cli.decisions import Decider
 from cli.output import to_json
 from control import runs, skills
 from control.decisions import list_decisions, load_decision
@@ -85,7 +86,7 @@ async def test_every_bad_output_is_kept_told_and_replayed(
 
 
 async def _each_tick_is_told(database: Database, owner: UUID, run_id: UUID) -> None:
-    page = await list_decisions(database, owner, run_id, limit=1000)
+    run, page = Decider("run", run_id, run_id), await list_decisions(database, owner, run_id, limit=1000)
     outcomes = {name_at(line.tick_ts): line.outcome for line in page.decisions}
 
     assert outcomes.keys() >= set(NAMES[1:])  # no tick is due before the first bar has closed
@@ -93,7 +94,7 @@ async def _each_tick_is_told(database: Database, owner: UUID, run_id: UUID) -> N
     for line in page.decisions:
         name = name_at(line.tick_ts)
         whole = await load_decision(database, owner, run_id, line.tick_ts)
-        told, document = story(run_id, whole), json.loads(to_json(document_of(run_id, whole)))
+        told, document = story(run, whole), json.loads(to_json(document_of(run, whole)))
         assert whole.context
         assert document["outcome"] == line.outcome
         assert all(letter.isprintable() or letter in "\n\t" for letter in told), name
