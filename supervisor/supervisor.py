@@ -134,6 +134,7 @@ class Supervisor:
     def drain(self) -> None:
         """Start nothing any more, and be shown as about to end. What runs goes on."""
         self._draining.set()
+        self.system.dead_letters.is_ending = True
 
     async def stop(self, name: str) -> bool:
         """Stop a child for good, within its time. False: it is left behind. Raises NoSuchChild."""

@@ -21,11 +21,12 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 class DeadLetters:
-    """All dead letters of a system."""
+    """All dead letters of a system. When it `is_ending` they are what is to be expected, and nobody is warned."""
 
     def __init__(self, now_ms: Callable[[], int], now_s: Callable[[], float]) -> None:
         self._now_ms, self._now_s = now_ms, now_s
         self.count = 0
+        self.is_ending = False
         self.last: deque[DeadLetter] = deque(maxlen=KEPT)
         self._logged, self._logged_s = 0, float("-inf")
 
@@ -34,7 +35,8 @@ class DeadLetters:
         self.count += 1
         self.last.append(DeadLetter(self._now_ms(), to, type(message).__name__))
         if self._now_s() - self._logged_s >= LOG_EVERY_S:
-            log.warning(
+            log.log(
+                logging.DEBUG if self.is_ending else logging.WARNING,
                 "lost, as their actors have ended: %d messages, the last a %s to %s",
                 self.count - self._logged,
                 type(message).__name__,

@@ -270,3 +270,17 @@ async def test_an_actor_that_has_ended_takes_nothing() -> None:
     letters = office.system.dead_letters
     assert letters.count == 2
     assert [(letter.to, letter.type) for letter in letters.last] == [("clerk", "Note"), ("clerk", "Parcel")]
+
+
+@pytest.mark.parametrize(("is_ending", "warnings"), [(False, 1), (True, 0)])
+async def test_what_is_lost_at_the_end_of_all_warns_nobody(
+    caplog: pytest.LogCaptureFixture, is_ending: bool, warnings: int
+) -> None:
+    """It is counted all the same; before the end there is a warning."""
+    office = Office()
+    await office.system.stop(office.clerk)
+    office.system.dead_letters.is_ending = is_ending
+    office.clerk.tell(Note("a"))
+
+    assert office.system.dead_letters.count == 1
+    assert len([r for r in caplog.records if r.levelname == "WARNING"]) == warnings
