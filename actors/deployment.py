@@ -8,7 +8,7 @@ again without doing more, and what it is part of (a latch, an intent, a status) 
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -46,9 +46,10 @@ from domain.notices import Stopped as StoppedNotice
 from domain.snapshots import TickOutcome
 from domain.time import SECOND_MS, iso
 
+T = TypeVar("T")
+
 FINISH_TICK_MS = 15 * SECOND_MS
 """How long a tick in hand may take to end by itself when its deployment is stopped."""
-
 
 _TICKING = frozenset({Status.RUNNING, Status.FLATTENING, Status.HALTED})
 
@@ -372,10 +373,10 @@ class DeploymentActor(Actor):
         await self._get_flat(command)
 
     async def _close(self, command: CommandRow) -> dict[str, Any]:
-        return await self._by_hand(command, ClosePosition(str(command.args["symbol"]), "by hand"))
+        return await self._by_hand(command, ClosePosition(_argument(command, "symbol", str), "by hand"))
 
     async def _cancel(self, command: CommandRow) -> dict[str, Any]:
-        return await self._by_hand(command, CancelOrder(int(command.args["order"]), "by hand"))
+        return await self._by_hand(command, CancelOrder(_argument(command, "order", int), "by hand"))
 
     async def _by_hand(self, command: CommandRow, action: ClosePosition | CancelOrder) -> dict[str, Any]:
         verdict = await self._engine.ask(ByHand(action, _decision_of(command)), timeout_s=ASK_S)
@@ -401,9 +402,9 @@ class DeploymentActor(Actor):
             self._upgrades.append(command)
 
     async def _upgrade_now(self, command: CommandRow) -> None:
-        before = self._plan
+        before, version_id = self._plan, _argument(command, "version_id", UUID)
         async with self._office.database.as_worker() as connection:
-            await set_version(connection, before.row.id, UUID(str(command.args["version_id"])))
+            await set_version(connection, before.row.id, version_id)
         if self._driving is not None:
             self._driving.cancel()
         self._stage = await self._stage_it()
@@ -511,6 +512,14 @@ class DeploymentActor(Actor):
 
 class _Cannot(Exception):
     """Why a command can't be carried out, in one line."""
+
+
+def _argument(command: CommandRow, name: str, kind: type[T]) -> T:
+    """Read one argument of a command. Raises _Cannot for what is not there, or of another kind."""
+    try:
+        return msgspec.convert(command.args.get(name), kind)
+    except msgspec.ValidationError as error:
+        raise _Cannot(f"{command.kind} takes {name}: {error}") from None
 
 
 def _decision_of(command: CommandRow) -> str:

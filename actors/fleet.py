@@ -7,14 +7,14 @@ writes down where everybody stands.
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import ClassVar, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from actors.deployment import DeploymentActor, Ordered, Told, Urgent
 from actors.engine import EngineActor
-from actors.kernel import Actor, MailboxFull, Message, Ref, WhenFull, handles
+from actors.kernel import Actor, MailboxFull, Message, Ref, handles
 from actors.leases import RENEW_EVERY_S, AccountTaken, Leases
 from actors.messages import Happened
 from actors.office import Office
@@ -82,8 +82,6 @@ class Commands(Message["FleetActor"], frozen=True):
 
 class Happening(Message["FleetActor"], frozen=True):
     """Something happened in an account that its person is told of."""
-
-    when_full: ClassVar[WhenFull] = WhenFull.KEEP_NEWEST
 
     row: Wanted
     happened: Happened
@@ -172,19 +170,19 @@ class FleetActor(Actor):
         """Say of a deployment that it can't be carried out, in place of leaving it to wait for ever."""
         if row.status.is_over:
             return
-        reason = f"a market such as {row.feed} is not carried out yet; deploy on a replay of history"
-        async with self._office.database.as_worker() as connection:
-            await move_deployment(connection, row.id, Step.GAVE_UP, reason=reason)
+        await self._fail(
+            row, f"a market such as {row.feed} is not carried out yet; deploy on a replay of history"
+        )
 
     def _look_after(self, row: Wanted) -> None:
         """Start what is missing of a deployment."""
-        if row.status.is_over and parse_feed(row.feed).is_replay:
+        if row.status.is_over:
             return  # its market was its own, and is over too
         pair = self._pairs.get(row.id)
         if pair is None or not self._children.is_running(pair.engine_name):
             pair = self._pairs[row.id] = Pair(row, self._spawn_engine(row))
         pair.row = row
-        if not row.status.is_over and not self._children.is_running(pair.deployment_name):
+        if not self._children.is_running(pair.deployment_name):
             pair.deployment = self._children.spawn(
                 pair.deployment_name,
                 partial(
@@ -216,9 +214,12 @@ class FleetActor(Actor):
         pair = self._pairs.get(deployment_id)
         if pair is None:
             return
-        if pair.deployment is not None:
-            pair.deployment.tell(Told(happened))
-        self.me.tell(Happening(pair.row, happened))
+        try:
+            if pair.deployment is not None:
+                pair.deployment.tell(Told(happened))
+            self.me.tell(Happening(pair.row, happened))
+        except MailboxFull as error:  # an engine stops for nobody who does not listen
+            log.warning("what happened in %s is not told: %s", pair.engine_name, error)
 
     @handles(Happening)
     async def happening(self, message: Happening) -> None:
@@ -289,15 +290,17 @@ class FleetActor(Actor):
         await self._let_go(pair.row.id)
         if isinstance(message.error, AccountTaken | DatabaseError):
             return  # looked after again as soon as that is possible
-        reason = f"{message.name} gave up: {message.error}"
+        await self._fail(pair.row, f"{message.name} gave up: {message.error}")
+
+    async def _fail(self, row: Wanted, reason: str) -> None:
+        """Write down that a deployment can't go on, and tell its person."""
         try:
             async with self._office.database.as_worker() as connection:
-                await move_deployment(connection, pair.row.id, Step.GAVE_UP, reason=reason)
+                await move_deployment(connection, row.id, Step.GAVE_UP, reason=reason)
         except Refused:
             return  # it was over
         except DatabaseError as error:
-            log.warning("%s failed, which can't be written down: %s", message.name, error)
+            log.warning("%s failed, which can't be written down: %s", name_of(row), error)
             return
-        row = pair.row
         notice = GaveUpNotice(ts=self.time.now_ms(), deployment=name_of(row), reason=reason)
         await self._office.notices.tell(row.user_id, row.id, notice, key=f"failed:{row.id}")

@@ -20,7 +20,7 @@ CHANNEL = "agentic_deployments"
 
 MOST_REASON = 1000
 
-_IS_OPEN = "d.status not in ('stopped', 'failed')"
+IS_OPEN = "d.status not in ('stopped', 'failed')"
 """As the partial indexes have it, so that they are used."""
 
 
@@ -114,7 +114,7 @@ async def list_deployments(
     """Give the newest deployments one can see; `before` is the last id of the page before."""
     rows = await connection.fetch(
         _DEPLOYMENT_SQL + "where ($2::uuid is null or d.id < $2)"
-        f" and {_IS_OPEN if only_open else 'true'} order by d.id desc limit $1",
+        f" and {IS_OPEN if only_open else 'true'} order by d.id desc limit $1",
         limit,
         before,
     )
@@ -123,7 +123,7 @@ async def list_deployments(
 
 async def open_deployments(connection: Connection) -> list[DeploymentRow]:
     """Give all deployments that are not over, oldest first: those that are to be running somewhere."""
-    rows = await connection.fetch(_DEPLOYMENT_SQL + f"where {_IS_OPEN} order by d.id")
+    rows = await connection.fetch(_DEPLOYMENT_SQL + f"where {IS_OPEN} order by d.id")
     return [_deployment(row) for row in rows]
 
 

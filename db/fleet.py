@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from db.connection import Connection
+from db.deployments import IS_OPEN
 from domain.deployments import CommandKind, Status
 
 
@@ -29,22 +30,21 @@ class Waiting(msgspec.Struct, frozen=True):
     kind: CommandKind
 
 
-_WANTED_SQL = """
+_WANTED_SQL = f"""
 select d.id, d.user_id, d.account_id, s.name, d.feed, d.status, a.holds
 from deployments d
 join trading_accounts a on a.id = d.account_id
 join skill_versions v on v.id = d.skill_version_id
 join skills s on s.id = v.skill_id
 left join account_leases l on l.account_id = d.account_id and l.expires_at > clock_timestamp()
-where (d.status <> all($2) or a.holds) and (l.owner is null or l.owner = $1) and ($3::uuid[] is null or d.id = any($3))
+where ({IS_OPEN} or a.holds) and (l.owner is null or l.owner = $1) and ($2::uuid[] is null or d.id = any($2))
 order by d.id
 """
-_OVER = [status.value for status in Status if status.is_over]
 
 
 async def wanted(connection: Connection, owner: str, only: Sequence[UUID] | None = None) -> list[Wanted]:
     """Give what this process may look after: nobody else does. `only` names certain deployments."""
-    rows = await connection.fetch(_WANTED_SQL, owner, _OVER, only)
+    rows = await connection.fetch(_WANTED_SQL, owner, only)
     return [
         Wanted(
             row["id"],

@@ -12,6 +12,7 @@ import msgspec
 
 from db.accounts import AccountRow, LeaseLost
 from db.connection import Connection
+from db.equity import PointRow, write_points
 from db.pool import Database
 from db.records import JournalRow, fill_row, load_rows, order_row, write_rows
 from domain.events import OrderChanged
@@ -96,7 +97,8 @@ class CommittedJournal:
             await self._stand(connection, self._seq, *stands)
             await self._write_all(connection, batch)
             if points:
-                await _write_points(connection, self._account, points)
+                rows = [PointRow(self._account.id, self._account.user_id, *point) for point in points]
+                await write_points(connection, rows)
         del self._waiting[: len(batch)], self._points[: len(points)]
         if beside is not None:
             beside.then(heard)
@@ -152,16 +154,3 @@ def _orders_of(entry: Entry) -> Sequence[Order]:
     if isinstance(entry, IntentRecorded):
         return entry.orders
     return (entry.order,) if isinstance(entry, OrderChanged) else ()
-
-
-async def _write_points(
-    connection: Connection, account: AccountRow, points: Sequence[tuple[int, Decimal]]
-) -> None:
-    await connection.execute(
-        "insert into equity_points (user_id, account_id, ts, equity)"
-        " select $1, $2, * from unnest($3::timestamptz[], $4::numeric[]) on conflict do nothing",
-        account.user_id,
-        account.id,
-        [ts for ts, _ in points],
-        [usd for _, usd in points],
-    )
