@@ -22,6 +22,7 @@ from domain.journal import Entry, HaltChanged
 from domain.orders import Fill
 from engine.engine import Engine, EngineState, start
 from engine.recovery import Recovered, recover
+from market.feeds.registry import OpenFeed
 
 Noted = Fill | HaltChanged | Liquidated
 """What others want to hear of: the deployment, and people."""
@@ -62,7 +63,10 @@ VenueOf = Callable[[VenueState, Place | None], ReplayVenue | QuoteVenue]
 
 
 class OpenAccount(msgspec.Struct):
-    """An account that is ready to be traded in. An equity point is kept every `point_ms`."""
+    """An account that is ready to be traded in. An equity point is kept every `point_ms` of a tape.
+
+    `feed` is what its venue hears of the market from, where that moves by itself.
+    """
 
     row: AccountRow
     venue: KeptVenue[ReplayVenue | QuoteVenue]
@@ -70,6 +74,7 @@ class OpenAccount(msgspec.Struct):
     ledger: Ledger
     recovered: Recovered
     point_ms: int
+    feed: OpenFeed | None = None
 
 
 async def open_account(
@@ -81,6 +86,7 @@ async def open_account(
     caps: Caps,
     start_ts: int,
     point_ms: int,
+    feed: OpenFeed | None = None,
 ) -> OpenAccount:
     """Own an account, read it back, and settle what a crash left in doubt. `start_ts` is when a new one begins.
 
@@ -118,7 +124,7 @@ async def open_account(
     )
     recovered = await recover(engine, venue, _now(inner, start_ts))
     await ledger.commit()
-    return OpenAccount(row, venue, engine, ledger, recovered, point_ms)
+    return OpenAccount(row, venue, engine, ledger, recovered, point_ms, feed)
 
 
 def _standing(venue: ReplayVenue | QuoteVenue) -> Place | None:

@@ -6,44 +6,43 @@ again without doing more, and what it is part of (a latch, an intent, a status) 
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from actors.engine import EngineActor
-from actors.kernel import (
-    Actor,
-    ActorFailed,
-    AskTimeout,
-    Done,
-    Failed,
-    Lane,
-    Message,
-    Ref,
-    Request,
-    WhenFull,
-    handles,
+from actors.attending import attend
+from actors.bulletin import Bulletin
+from actors.deployment_messages import (
+    Abandon,
+    DriveEnded,
+    MayTick,
+    Ordered,
+    Silent,
+    Stood,
+    Told,
+    Took,
+    Urgent,
 )
-from actors.messages import Adopt, ByHand, CancelRaising, Flatten, Happened, ResetHalt, Standing, Where
+from actors.engine import EngineActor
+from actors.kernel import Actor, ActorFailed, AskTimeout, Done, Failed, Ref, handles
+from actors.messages import Adopt, ByHand, CancelRaising, Flatten, ResetHalt, Standing, Where
 from actors.office import Office
 from actors.plan import Plan
 from actors.port import ASK_S
 from actors.settling import steps_to_follow
-from actors.ticker import Ticked, Ticker
+from actors.stage import Hooks, Stage
+from actors.ticker import Ticked
 from db import commands as store
-from db.agent_state import StateRow
 from db.commands import CommandRow
 from db.deployments import move_deployment, set_version
 from db.errors import Refused
+from db.seen_bars import SeenBar
 from domain.actions import CancelOrder, ClosePosition
 from domain.deployments import CommandKind, CommandState, IllegalMove, Status, Step, after
+from domain.feeds import BarClosed, FeedEvent
 from domain.journal import HaltCause, HaltPhase
-from domain.notices import CommandEnded, Started
-from domain.notices import Stopped as StoppedNotice
-from domain.snapshots import TickOutcome
 from domain.time import SECOND_MS, iso
 
 T = TypeVar("T")
@@ -54,80 +53,6 @@ FINISH_TICK_MS = 15 * SECOND_MS
 _TICKING = frozenset({Status.RUNNING, Status.FLATTENING, Status.HALTED})
 
 
-class Drive(Protocol):
-    """What lets a deployment's market go by, and its ticks come due."""
-
-    async def run(self) -> Standing | None:
-        """Go on until the market ends, and give where the account stands then."""
-
-
-class Hooks(msgspec.Struct, frozen=True):
-    """What a drive calls: to take the tick of an instant, and to say where the account stands."""
-
-    tick: Callable[[int, Standing], Awaitable[None]]
-    heard: Callable[[Standing], None]
-
-
-class Stage(msgspec.Struct, frozen=True):
-    """All that a deployment is carried out with. `drive` makes what drives it."""
-
-    plan: Plan
-    ticker: Ticker
-    drive: Callable[[Hooks], Drive]
-
-
-class Ordered(Message["DeploymentActor"], frozen=True):
-    """A command that waits for its turn."""
-
-    command_id: UUID
-
-
-class Urgent(Message["DeploymentActor"], frozen=True):
-    """A command that does not: kill and flatten."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-
-    command_id: UUID
-
-
-class Told(Message["DeploymentActor"], frozen=True):
-    """What the engine tells: fills, and steps of a halt."""
-
-    lane: ClassVar[Lane] = Lane.SYSTEM
-
-    happened: Happened
-
-
-class Stood(Message["DeploymentActor"], frozen=True):
-    """Where the account stands. The newest is what matters."""
-
-    when_full: ClassVar[WhenFull] = WhenFull.KEEP_NEWEST
-
-    standing: Standing
-
-
-class MayTick(Request["DeploymentActor", bool], frozen=True):
-    """Whether this is a time to tick, as the account stands."""
-
-    standing: Standing
-
-
-class Took(Message["DeploymentActor"], frozen=True):
-    """A tick was taken; None: it was abandoned."""
-
-    ticked: Ticked | None
-
-
-class Abandon(Message["DeploymentActor"], frozen=True):
-    """The tick in hand has had its time."""
-
-
-class DriveEnded(Message["DeploymentActor"], frozen=True):
-    """The market came to its end, or can't go on."""
-
-    outcome: Done[Standing | None] | Failed
-
-
 class DeploymentFailed(Exception):
     """What a deployment can't go on after, in one line."""
 
@@ -136,31 +61,35 @@ class DeploymentActor(Actor):
     """One deployment. `stage_it` makes it ready to run, and is called again for another version."""
 
     def __init__(
-        self, stage_it: Callable[[], Awaitable[Stage]], engine: Ref[EngineActor], office: Office
+        self,
+        stage_it: Callable[[], Awaitable[Stage]],
+        engine: Ref[EngineActor],
+        office: Office,
+        bulletin: Bulletin,
     ) -> None:
         self._stage_it = stage_it
         self._engine = engine
         self._office = office
-        self._counts: Counter[str] = Counter()
+        self._bulletin = bulletin
+        self._attending: asyncio.Task[None] | None = None
         self._in_hand: asyncio.Future[Ticked] | None = None
         self._driving: asyncio.Task[Standing | None] | None = None
         self._until_flat: dict[UUID, CommandRow] = {}
         self._leaving: dict[UUID, CommandRow] = {}
         self._upgrades: list[CommandRow] = []
         self._begun: set[UUID] = set()
-        self._last_tick: int | None = None
-        self._problem: str | None = None
         self._standing: Standing | None = None
         self._is_killed = False
 
     async def started(self) -> None:
         """Get ready, see where the account stands, and go on from there."""
-        self._stage = await self._stage_it()
+        await self._set_stage()
+        self._bulletin.lives += 1
         self._status = self._plan.row.status
         standing = await self._where()
         if self._status is Status.PROVISIONING:
             await self._move(Step.STARTED)
-            await self._tell_started()
+            await self._bulletin.started()
         await self._follow(standing)
         self._drive()
 
@@ -172,17 +101,43 @@ class DeploymentActor(Actor):
     def _plan(self) -> Plan:
         return self._stage.plan
 
+    async def _set_stage(self) -> None:
+        """Get ready by the plan as it is now, and listen to its feed where it has one."""
+        self._stage = await self._stage_it()
+        if self._attending is not None:
+            self._attending.cancel()
+        feed = self._stage.feed
+        if feed is not None:
+            work = attend(feed, self._hear, [BarClosed], lambda silence: self.me.tell(Silent(silence)))
+            self._attending = self.child(work)
+        self._bulletin.begin(self._plan)
+
+    def _hear(self, event: FeedEvent) -> None:
+        """Keep a bar that was seen, so that the simulator can be shown the same."""
+        assert isinstance(event, BarClosed)
+        row, bar = self._plan.row, event.bar
+        prices = map(float, (bar.open, bar.high, bar.low, bar.close, bar.volume))
+        seen = SeenBar(row.id, row.user_id, event.symbol, event.interval_ms, bar.ts, event.ts, *prices)
+        self._office.records.seen(seen)
+
+    @handles(Silent)
+    async def silent(self, message: Silent) -> None:
+        await self._bulletin.silence(message.silence)
+
     # Ticks.
 
     def _drive(self) -> None:
         """Have the market go by."""
-        drive = self._stage.drive(Hooks(self._tick, lambda standing: self.me.tell(Stood(standing))))
-        self._driving = self.child(drive.run(), then=DriveEnded)
+        bulletin = self._bulletin
+        hooks = Hooks(
+            self._tick, lambda standing: self.me.tell(Stood(standing)), bulletin.late, bulletin.missed
+        )
+        self._driving = self.child(self._stage.drive(hooks).run(), then=DriveEnded)
 
     async def _tick(self, ts: int, standing: Standing) -> None:
         """Take a tick, unless this is no time for one. Called by the drive, which waits for it."""
         if not await self.me.ask(MayTick(standing), timeout_s=ASK_S):
-            self._counts["skipped"] += 1
+            self._bulletin.skipped()
             return
         task = self._in_hand = asyncio.ensure_future(self._stage.ticker.tick(ts))
         try:
@@ -213,18 +168,8 @@ class DeploymentActor(Actor):
     @handles(Took)
     async def took(self, message: Took) -> None:
         """Write down how a tick ended; then is the time for what waited for its end."""
-        ticked = message.ticked
-        if ticked is None:
-            self._counts["abandoned"] += 1
-        else:
-            self._counts[ticked.outcome.name.lower()] += 1
-            self._last_tick = ticked.ts
-            self._problem = ticked.problem or None
-            if ticked.outcome in (TickOutcome.FAILED, TickOutcome.INTERRUPTED):
-                self._log(
-                    "warning", f"tick {ticked.outcome.name.lower()}", tick=ticked.ts, why=ticked.problem
-                )
-        self._show()
+        self._bulletin.ticked(message.ticked)
+        self._bulletin.show()
         if self._leaving:
             await self._leave()
         while self._upgrades:
@@ -250,13 +195,10 @@ class DeploymentActor(Actor):
     @handles(Stood)
     async def stood(self, message: Stood) -> None:
         await self._follow(message.standing)
-        self._show()
 
     @handles(Told)
     async def told(self, message: Told) -> None:
-        happened = message.happened
-        await self._follow(happened.standing)
-        self._show()
+        await self._follow(message.happened.standing)
 
     async def _follow(self, standing: Standing) -> None:
         """Have the status agree with the account, and finish what waited for it to be flat.
@@ -266,6 +208,7 @@ class DeploymentActor(Actor):
         if self._standing is not None and standing.seq < self._standing.seq:
             return
         self._standing = standing
+        self._bulletin.stands(standing)
         for step in steps_to_follow(self._status, standing.phase):
             await self._move(step)
         if standing.phase is HaltPhase.FLATTENING:
@@ -298,7 +241,7 @@ class DeploymentActor(Actor):
         if command is None:
             return
         self._begun.add(command.id)
-        self._log("info", f"told to {command.kind}", command=str(command.id))
+        self._bulletin.log("info", f"told to {command.kind}", command=str(command.id))
         try:
             result = await _CARRY_OUT[command.kind](self, command)
         except (IllegalMove, Refused, _Cannot) as error:
@@ -308,7 +251,7 @@ class DeploymentActor(Actor):
         else:
             if result is not None:
                 await self._finish(command, result)
-        self._show()
+        self._bulletin.show()
 
     async def _take_command(self, command_id: UUID) -> CommandRow | None:
         """Acknowledge a command; None where it is over, or its deadline has passed."""
@@ -407,12 +350,12 @@ class DeploymentActor(Actor):
             await set_version(connection, before.row.id, version_id)
         if self._driving is not None:
             self._driving.cancel()
-        self._stage = await self._stage_it()
+        await self._set_stage()
         plan = self._plan
         await self._engine.ask(Adopt(plan.skill.market.symbols, plan.caps), timeout_s=ASK_S)
         self._drive()
         versions = {"from": before.row.skill_number, "to": plan.row.skill_number}
-        self._log("info", "goes on with another version", **versions, market=iso(self._now))
+        self._bulletin.log("info", "goes on with another version", **versions, market=iso(self._bulletin.now))
         await self._finish(command, versions)
 
     # Ends.
@@ -428,10 +371,8 @@ class DeploymentActor(Actor):
         for command in (self._leaving | self._until_flat).values():
             await self._finish(command, {"status": self._status, "holding": list(holding)})
         self._leaving, self._until_flat = {}, {}
-        row = self._plan.row
-        notice = StoppedNotice(ts=self._now, deployment=self._name, reason=reason, holding=holding)
-        await self._office.notices.tell(row.user_id, row.id, notice, key=f"stopped:{row.id}")
-        self._show()
+        await self._bulletin.ended(reason, holding)
+        self._bulletin.show()
         self.stop()
 
     # Kept, shown and told.
@@ -441,73 +382,18 @@ class DeploymentActor(Actor):
         after(self._status, step)
         async with self._office.database.as_worker() as connection:
             self._status = await move_deployment(connection, self._plan.row.id, step, reason=reason)
-        self._log("info", f"is {self._status}", step=step.value, market=iso(self._now))
+        self._bulletin.moved(self._status, step)
 
     async def _finish(self, command: CommandRow, result: dict[str, Any]) -> None:
         async with self._office.database.as_worker() as connection:
             await store.finish(connection, command.id, result)
-        await self._tell_command(command, CommandState.DONE, "")
+        await self._bulletin.obeyed(command, CommandState.DONE, "")
 
     async def _refuse(self, command: CommandRow, why: str) -> None:
         async with self._office.database.as_worker() as connection:
             await store.fail(connection, command.id, why)
-        self._log("warning", f"could not {command.kind}", why=why)
-        await self._tell_command(command, CommandState.FAILED, why)
-
-    def _show(self) -> None:
-        """Where it stands, for whoever looks."""
-        row, standing = self._plan.row, self._standing
-        self._office.records.state(
-            StateRow(
-                deployment_id=row.id,
-                user_id=row.user_id,
-                owner=self._office.owner,
-                beat_ts=self.time.now_ms(),
-                last_tick_ts=self._last_tick,
-                next_tick_ts=None if standing is None else self._plan.schedule.next_after(standing.ts),
-                feed_ts=None if standing is None else standing.ts,
-                equity=None if standing is None else standing.equity,
-                positions={}
-                if standing is None
-                else {s: str(size) for s, size in standing.positions.items()},
-                counts=dict(self._counts),
-                lateness_ms=None,
-                restarts=0,
-                last_error=self._problem,
-                stale=[],
-            )
-        )
-
-    def _log(self, level: str, event: str, **body: Any) -> None:
-        row = self._plan.row
-        self._office.records.log(row.user_id, row.id, level, event, body)
-
-    @property
-    def _name(self) -> str:
-        return f"{self._plan.row.skill_name} {str(self._plan.row.id)[-6:]}"
-
-    @property
-    def _now(self) -> int:
-        return self.time.now_ms() if self._standing is None else self._standing.ts
-
-    async def _tell_started(self) -> None:
-        row = self._plan.row
-        notice = Started(
-            ts=self._now,
-            deployment=self._name,
-            skill=row.skill_name,
-            version=row.skill_number,
-            mode=row.mode,
-            feed=row.feed,
-        )
-        await self._office.notices.tell(row.user_id, row.id, notice, key=f"started:{row.id}")
-
-    async def _tell_command(self, command: CommandRow, state: CommandState, result: str) -> None:
-        notice = CommandEnded(
-            ts=self._now, deployment=self._name, command=command.kind, state=state, result=result
-        )
-        row = self._plan.row
-        await self._office.notices.tell(row.user_id, row.id, notice, key=f"command:{command.id}")
+        self._bulletin.log("warning", f"could not {command.kind}", why=why)
+        await self._bulletin.obeyed(command, CommandState.FAILED, why)
 
 
 class _Cannot(Exception):

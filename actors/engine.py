@@ -4,11 +4,13 @@ It owns the account's lease, venue and journal, and goes on watching whatever th
 it any more. A crash loses nothing: it is opened again from what was committed, and asks the venue about the rest.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from actors.account import OpenAccount
-from actors.kernel import Actor, handles
+from actors.attending import attend
+from actors.kernel import Actor, Done, Failed, handles
 from actors.messages import (
     Adopt,
     Beat,
@@ -18,6 +20,7 @@ from actors.messages import (
     Flatten,
     Happened,
     Look,
+    LookedUp,
     Moved,
     OpenBar,
     ResetHalt,
@@ -37,8 +40,16 @@ from domain.verdicts import Verdict
 from engine.engine import Engine
 from engine.watch import IllegalHalt
 
+log = logging.getLogger(__name__)
+
 COMMIT_EVERY_MS = SECOND_MS
 """How long a change that nobody waits for may stay uncommitted."""
+LOOK_UP_AFTER_MS = 10 * SECOND_MS
+"""How long after its hour a rate that was not told is looked up."""
+LOOK_UP_EVERY_MS = MINUTE_MS
+
+_PRICES = (Quote, Mark, FundingSettled)
+"""What an engine's venue goes by."""
 
 
 class EngineActor(Actor):
@@ -61,14 +72,17 @@ class EngineActor(Actor):
         self._account: OpenAccount | None = None
         self._committed_at = 0
         self._pointed_at = 0
+        self._looked_up_at = 0
 
     async def started(self) -> None:
         """Open the account, and go on with a flattening that was begun."""
         self._account = account = await self._open_it()
         self._committed_at = self.time.now_ms()
+        if account.feed is not None:
+            self.child(attend(account.feed, lambda event: self.me.tell(Moved(event)), _PRICES))
         if account.row.engine is None:
             account.ledger.point(self._now(), account.row.start_usd)
-        if not self._tape:
+        if self._tape is None:
             await self._engine.pursue(self._now())
             self.every(SECOND_MS, Beat(), key="beat")
         await self._done()
@@ -164,15 +178,15 @@ class EngineActor(Actor):
     @handles(Moved)
     async def moved(self, message: Moved) -> None:
         """Take a move of the market in: fills, triggers, funding, and halts on the way."""
-        venue, event = self._opened.venue.inner, message.event
-        assert isinstance(venue, QuoteVenue)
-        match event:
-            case Quote():
-                alarms = venue.quote(event)
-            case Mark():
-                alarms = venue.marked(event)
-            case FundingSettled():
-                alarms = venue.funding(event)
+        venue = self._quotes
+        assert venue is not None
+        match message.event:
+            case Quote() as quote:
+                alarms = venue.quote(quote)
+            case Mark() as mark:
+                alarms = venue.marked(mark)
+            case FundingSettled() as settled:
+                alarms = venue.funding(settled)
             case _:
                 return
         for alarm in alarms:
@@ -184,8 +198,10 @@ class EngineActor(Actor):
     @handles(Beat)
     async def beat(self, message: Beat) -> None:
         """Judge the account once a second, and keep an equity point once a minute."""
-        venue, now = self._opened.venue.inner, self._now()
-        if isinstance(venue, QuoteVenue) and not venue.is_known:
+        venue, now = self._quotes, self._now()
+        if venue is not None and venue.owed:
+            self._look_up(venue.owed, now)
+        if venue is not None and not venue.is_known:
             return  # equity is a guess: nobody is judged by it
         await self._engine.observe(now)
         minute = floor_to(now, MINUTE_MS)
@@ -193,6 +209,27 @@ class EngineActor(Actor):
             self._pointed_at = minute
             self._opened.ledger.point(minute, self._engine.equity)
         await self._done(at_once=False)
+
+    def _look_up(self, owed: Mapping[str, Sequence[int]], now: int) -> None:
+        """Have the rates looked up that nobody told, as of hours in which this program was down."""
+        feed = self._opened.feed
+        overdue = {
+            symbol: [hour for hour in hours if hour + LOOK_UP_AFTER_MS <= now]
+            for symbol, hours in owed.items()
+        }
+        if feed is None or not any(overdue.values()) or now < self._looked_up_at + LOOK_UP_EVERY_MS:
+            return
+        self._looked_up_at = now
+        self.child(feed.feed.settled(overdue), then=LookedUp)
+
+    @handles(LookedUp)
+    async def looked_up(self, message: LookedUp) -> None:
+        match message.outcome:
+            case Failed(error):
+                log.warning("funding that is owed could not be looked up: %s", error)
+            case Done(rates):
+                for rate in rates:
+                    await self.moved(Moved(rate))
 
     # Inside.
 
@@ -204,6 +241,11 @@ class EngineActor(Actor):
     @property
     def _engine(self) -> Engine:
         return self._opened.engine
+
+    @property
+    def _quotes(self) -> QuoteVenue | None:
+        venue = self._opened.venue.inner
+        return venue if isinstance(venue, QuoteVenue) else None
 
     @property
     def _tape(self) -> ReplayVenue | None:

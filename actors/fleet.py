@@ -12,7 +12,9 @@ from uuid import UUID
 
 import msgspec
 
-from actors.deployment import DeploymentActor, Ordered, Told, Urgent
+from actors.bulletin import Bulletin
+from actors.deployment import DeploymentActor
+from actors.deployment_messages import Ordered, Told, Urgent
 from actors.engine import EngineActor
 from actors.kernel import Actor, MailboxFull, Message, Ref, handles
 from actors.leases import RENEW_EVERY_S, AccountTaken, Leases
@@ -71,7 +73,7 @@ class Renew(Message["FleetActor"], frozen=True):
 
 
 class Flush(Message["FleetActor"], frozen=True):
-    """Write down what waits."""
+    """Write down what waits, and see that prices still come."""
 
 
 class Commands(Message["FleetActor"], frozen=True):
@@ -98,7 +100,8 @@ class Pair(msgspec.Struct):
     """A deployment's two actors. `deployment` is None where only its account is watched."""
 
     row: Wanted
-    engine: Ref[EngineActor]
+    bulletin: Bulletin
+    engine: Ref[EngineActor] | None = None
     deployment: Ref[DeploymentActor] | None = None
 
     @property
@@ -157,43 +160,36 @@ class FleetActor(Actor):
             log.warning("deployments can't be looked up: %s", error)
             return
         for row in rows:
-            if not parse_feed(row.feed).is_replay:
-                await self._turn_away(row)
-            elif not self._children.is_ending:
+            if not self._children.is_ending:
                 self._look_after(row)
         for gone in set(self._pairs) - {row.id for row in rows}:
             await self._let_go(gone)
         for command in waiting:
             self._pass_on(command)
 
-    async def _turn_away(self, row: Wanted) -> None:
-        """Say of a deployment that it can't be carried out, in place of leaving it to wait for ever."""
-        if row.status.is_over:
-            return
-        await self._fail(
-            row, f"a market such as {row.feed} is not carried out yet; deploy on a replay of history"
-        )
-
     def _look_after(self, row: Wanted) -> None:
-        """Start what is missing of a deployment."""
-        if row.status.is_over:
+        """Start what is missing of a deployment. Of one that is over, its engine goes on watching what it holds."""
+        if row.status.is_over and parse_feed(row.feed).is_replay:
             return  # its market was its own, and is over too
         pair = self._pairs.get(row.id)
-        if pair is None or not self._children.is_running(pair.engine_name):
-            pair = self._pairs[row.id] = Pair(row, self._spawn_engine(row))
+        if pair is None:
+            pair = self._pairs[row.id] = Pair(row, Bulletin(self._office))
         pair.row = row
-        if not self._children.is_running(pair.deployment_name):
-            pair.deployment = self._children.spawn(
-                pair.deployment_name,
-                partial(
-                    DeploymentActor,
-                    partial(self._staging.stage, row.id, pair.engine),
-                    pair.engine,
-                    self._office,
-                ),
-                DEPLOYMENT_RANK,
-                self._on_failed,
-            )
+        if not self._children.is_running(pair.engine_name):
+            pair.engine = self._spawn_engine(row)
+        if not row.status.is_over and not self._children.is_running(pair.deployment_name):
+            pair.deployment = self._spawn_deployment(pair)
+
+    def _spawn_deployment(self, pair: Pair) -> Ref[DeploymentActor]:
+        engine = pair.engine
+        assert engine is not None
+        stage_it = partial(self._staging.stage, pair.row.id, engine)
+        return self._children.spawn(
+            pair.deployment_name,
+            partial(DeploymentActor, stage_it, engine, self._office, pair.bulletin),
+            DEPLOYMENT_RANK,
+            self._on_failed,
+        )
 
     def _spawn_engine(self, row: Wanted) -> Ref[EngineActor]:
         return self._children.spawn(
@@ -269,6 +265,7 @@ class FleetActor(Actor):
 
     @handles(Flush)
     async def flush(self, message: Flush) -> None:
+        self._staging.look()
         try:
             await self._office.records.flush()
         except DatabaseError as error:

@@ -11,6 +11,8 @@ from actors.engine import EngineActor
 from actors.kernel import ActorFailed, AskTimeout, Ref
 from actors.messages import Standing, Where
 from actors.port import ASK_S
+from actors.stage import Hooks
+from market.feeds.due import Due
 from skills.schedule import Schedule
 
 
@@ -25,9 +27,10 @@ class Clockwork(Protocol):
 
 
 class Live:
-    """One deployment's ticks. `due_data` waits for what a tick is due, and for no longer than it may.
+    """One deployment's ticks, after the instant `last`.
 
-    `tick` takes the tick of an instant; `late` is told how many ms late it began, `missed` how many were passed over.
+    `due_data` waits for what a tick is due, and for no longer than it may. `begin_again` is told when the engine was
+    started again, as what was in hand then is in doubt.
     """
 
     def __init__(
@@ -35,21 +38,15 @@ class Live:
         engine: Ref[EngineActor],
         schedule: Schedule,
         time: Clockwork,
-        due_data: Callable[[int], Awaitable[None]],
-        tick: Callable[[int, Standing], Awaitable[None]],
-        heard: Callable[[Standing], None],
-        late: Callable[[int], None],
-        missed: Callable[[int], None],
+        due_data: Callable[[int], Awaitable[Due]],
+        hooks: Hooks,
         begin_again: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._schedule = schedule
         self._time = time
         self._due_data = due_data
-        self._tick = tick
-        self._heard = heard
-        self._late = late
-        self._missed = missed
+        self._hooks = hooks
         self._begin_again = begin_again
 
     async def run(self) -> None:
@@ -59,15 +56,17 @@ class Live:
             due = self._schedule.next_after(last)
             await self._time.wait_until(due)
             ts, passed_over = self._newest(due)
-            self._late(max(0, self._time.now_ms() - ts))
-            await self._due_data(ts)
+            late_ms = max(0, self._time.now_ms() - ts)
+            self._hooks.late(late_ms, await self._due_data(ts))
             standing = await self._where()
-            if standing is not None:
-                await self._tick(ts, standing)
+            if standing is None:
+                passed_over += 1
+            else:
+                await self._hooks.tick(ts, standing)
                 await self._where()
             last, while_it_ran = self._newest(ts)
             if passed_over or while_it_ran:
-                self._missed(passed_over + while_it_ran)
+                self._hooks.missed(passed_over + while_it_ran)
 
     def _newest(self, due: int) -> tuple[int, int]:
         """The newest instant that is due, and how many before it are passed over."""
@@ -83,5 +82,5 @@ class Live:
         except (ActorFailed, AskTimeout):
             self._begin_again()
             return None
-        self._heard(standing)
+        self._hooks.heard(standing)
         return standing

@@ -1,15 +1,16 @@
 """What a deployment asks of its account's engine, and what the engine tells back."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from actors.account import Noted
-from actors.kernel import Lane, Message, Request, WhenFull
+from actors.kernel import Done, Failed, Lane, Message, Request, WhenFull
 from domain.actions import Action
 from domain.caps import Caps
-from domain.feeds import FeedEvent
+from domain.feeds import FeedEvent, FundingSettled
 from domain.instruments import Instrument
 from domain.journal import HaltCause, HaltPhase
 from domain.snapshots import AccountView
@@ -120,6 +121,12 @@ class Moved(Message["EngineActor"], frozen=True):
     def key(self) -> str:
         """What it replaces: an older one of its kind and symbol."""
         return f"{type(self.event).__name__}:{self.event.symbol}"
+
+
+class LookedUp(Message["EngineActor"], frozen=True):
+    """Rates that were owed, as far as they are known."""
+
+    outcome: Done[Sequence[FundingSettled]] | Failed
 
 
 class Flatten(Request["EngineActor", Standing], frozen=True):

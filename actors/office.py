@@ -1,6 +1,6 @@
 """What all actors of a process share: the database, what is told to people, and what is written down in batches."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +10,12 @@ from db.agent_logs import LogRow, write_logs
 from db.agent_state import StateRow, save_states
 from db.errors import DatabaseError
 from db.pool import Database
+from db.seen_bars import SeenBar, write_seen
 from domain.notices import Notices
 from domain.time import Clock
 
 MOST_WAITING = 10_000
-"""How many log lines wait for a database that is out of reach; then the oldest go."""
+"""How many log lines, and bars, wait for a database that is out of reach; then the oldest go."""
 
 
 class Records:
@@ -23,12 +24,18 @@ class Records:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._states: dict[UUID, StateRow] = {}
+        self._states: dict[UUID, Callable[[], StateRow]] = {}
         self._logs: list[LogRow] = []
+        self._seen: list[SeenBar] = []
 
-    def state(self, row: StateRow) -> None:
-        """Where a deployment stands now."""
-        self._states[row.deployment_id] = row
+    def state(self, deployment_id: UUID, state: Callable[[], StateRow]) -> None:
+        """A deployment stands somewhere else now: `state` gives where, when it is written down."""
+        self._states[deployment_id] = state
+
+    def seen(self, bar: SeenBar) -> None:
+        """A bar that a deployment saw, which nobody could look up later."""
+        self._seen.append(bar)
+        del self._seen[:-MOST_WAITING]
 
     def log(
         self, user_id: UUID, deployment_id: UUID, level: str, event: str, body: Mapping[str, Any]
@@ -41,14 +48,18 @@ class Records:
         """Write what waits. What a database out of reach does not take waits on."""
         states, self._states = self._states, {}
         logs, self._logs = self._logs, []
+        seen, self._seen = self._seen, []
+        if not (states or logs or seen):
+            return
         try:
-            if states or logs:
-                async with self._database.as_worker() as connection:
-                    await save_states(connection, list(states.values()))
-                    await write_logs(connection, logs)
+            async with self._database.as_worker() as connection:
+                await save_states(connection, [state() for state in states.values()])
+                await write_logs(connection, logs)
+                await write_seen(connection, seen)
         except DatabaseError:
             self._states = {**states, **self._states}
             self._logs = [*logs, *self._logs][-MOST_WAITING:]
+            self._seen = [*seen, *self._seen][-MOST_WAITING:]
             raise
 
 

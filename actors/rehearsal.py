@@ -5,13 +5,14 @@ opens. The market waits for the tick, as it does in a simulation. Where it stand
 goes on from there whoever was started again.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Protocol
 
 from actors.engine import EngineActor
 from actors.kernel import ActorFailed, AskTimeout, Ref
 from actors.messages import CloseBar, OpenBar, Standing, Where
 from actors.port import ASK_S
+from actors.stage import Hooks
 from skills.schedule import Schedule
 
 
@@ -25,7 +26,6 @@ class Pacing(Protocol):
 class Rehearsal:
     """One replay. `pace_from` makes its pace, from the instant at which it stands.
 
-    `tick` takes the tick of an instant, as the account stands then. `heard` is told where it stands after each bar.
     `begin_again` is told when the engine was started again, as what was in hand then is in doubt.
     """
 
@@ -36,8 +36,7 @@ class Rehearsal:
         interval_ms: int,
         schedule: Schedule,
         pace_from: Callable[[int], Pacing],
-        tick: Callable[[int, Standing], Awaitable[None]],
-        heard: Callable[[Standing], None],
+        hooks: Hooks,
         begin_again: Callable[[], None],
     ) -> None:
         self._engine = engine
@@ -45,8 +44,7 @@ class Rehearsal:
         self._interval_ms = interval_ms
         self._schedule = schedule
         self._pace_from = pace_from
-        self._tick = tick
-        self._heard = heard
+        self._hooks = hooks
         self._begin_again = begin_again
         self._ticked = -1
 
@@ -60,7 +58,7 @@ class Rehearsal:
             except (ActorFailed, AskTimeout):
                 self._begin_again()
                 standing = await self._where()
-            self._heard(standing)
+            self._hooks.heard(standing)
         return standing
 
     def _instant(self, standing: Standing) -> int:
@@ -75,7 +73,7 @@ class Rehearsal:
             return await self._engine.ask(CloseBar(), timeout_s=ASK_S)
         if self._ticked < ts and self._schedule.is_due(ts):
             self._ticked = ts
-            await self._tick(ts, standing)
+            await self._hooks.tick(ts, standing)
         return await self._engine.ask(OpenBar(), timeout_s=ASK_S)
 
     async def _where(self) -> Standing:

@@ -65,7 +65,7 @@ def deploy(
         typer.Option(
             parser=_feed,
             metavar="FEED",
-            help="replay:FROM..TO@60x or @max rehearses it on history.",
+            help="replay:FROM..TO@60x or @max rehearses it on history; synthetic makes prices up as time passes.",
         ),
     ] = "live",  # type: ignore[assignment]  # Typer has the default parsed, too
     cash: Annotated[

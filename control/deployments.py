@@ -220,7 +220,10 @@ def _check_mode(request: DeployRequest) -> None:
     if request.mode != "paper":
         raise Invalid(f"paper first; {request.mode} is not here yet: use --mode paper")
     if request.feed.kind == "live":
-        raise Invalid("live prices are not here yet; rehearse on history with --feed replay:FROM..TO@max")
+        raise Invalid(
+            "live prices are not here yet; rehearse on history with --feed replay:FROM..TO@max, or on prices that are "
+            "made up as time passes with --feed synthetic"
+        )
 
 
 async def _check_tools(connection: Connection, user_id: UUID, skill: Skill, feed: FeedSpec) -> None:

@@ -24,7 +24,7 @@ from domain.caps import tightest
 from domain.feeds import parse_feed
 from domain.journal import Entry
 from domain.snapshots import DecisionSnapshot
-from domain.time import MINUTE_MS, Clock, ceil_to, floor_to, parse_ts
+from domain.time import MINUTE_MS, SECOND_MS, Clock, ceil_to, floor_to, parse_ts
 from market.news import StoredNews
 from simulator.data import MarketData
 from simulator.parity.account import AccountRecord
@@ -40,6 +40,9 @@ from skills.skill import Skill
 
 UPGRADED = "goes on with another version"
 """What a deployment's log says where its version changes."""
+
+SETTLED_MS = 10 * SECOND_MS
+"""So long after an instant its tick is over, on a market that goes with the clock."""
 
 MOST_LINES = 100_000
 _AWAY = {"is paused": "paused", "is stopping": "stopped", "is stopped": "stopped", "is failed": "failed"}
@@ -137,11 +140,11 @@ class _Comparison:
             return spec
         if row.started_ts is None:
             raise Invalid(f"deployment {row.id} has not begun yet")
-        until = self._clock.now_ms() if row.ended_ts is None else row.ended_ts
-        begins = ceil_to(row.started_ts + 1, MINUTE_MS)
-        return msgspec.structs.replace(
-            spec, from_ts=begins, to_ts=max(begins + MINUTE_MS, floor_to(until, MINUTE_MS))
-        )
+        until = self._clock.now_ms() - SETTLED_MS if row.ended_ts is None else row.ended_ts
+        begins, ends = ceil_to(row.started_ts + 1, MINUTE_MS), floor_to(until, MINUTE_MS)
+        if ends <= begins:
+            raise Invalid(f"deployment {row.id} has not seen enough of its market to be compared yet")
+        return msgspec.structs.replace(spec, from_ts=begins, to_ts=ends)
 
     async def _versions(self, log: Sequence[KeptLog]) -> list[tuple[int, VersionRow]]:
         """The versions of the Skill that it had, each from its instant on."""

@@ -12,11 +12,13 @@ from actors.office import Office, Records
 from actors.staging import Replays, Staging
 from db.commands import CHANNEL as COMMANDS
 from db.deployments import CHANNEL as DEPLOYMENTS
-from supervisor.children import ActorChild
+from market.feeds.registry import Feeds, maker
+from supervisor.children import ActorChild, Service, looped
 from supervisor.policy import Restart, Rules
 
 if TYPE_CHECKING:
     from cli.boot import House
+    from market.feeds.base import Feed
     from supervisor.children import Child
     from supervisor.supervisor import Supervisor
 
@@ -66,6 +68,22 @@ class SupervisedChildren:
             await self._supervisor.stop(name)
 
 
+class SupervisedFeeds:
+    """Runs the feeds that deployments listen to as services of the supervisor."""
+
+    def __init__(self, supervisor: "Supervisor") -> None:
+        self._supervisor = supervisor
+
+    def start(self, name: str, feed: "Feed") -> None:
+        """Run a feed, and start it again when it fails."""
+        self._supervisor.spawn(Service(name=name, group=GROUP, make=looped(feed.run)))
+
+    async def stop(self, name: str) -> None:
+        """End it, whatever became of it."""
+        if name in self._supervisor.names(GROUP):
+            await self._supervisor.stop(name)
+
+
 def children(
     home: "House", supervisor: "Supervisor", only: Sequence[UUID] | None = None
 ) -> "Sequence[Child]":
@@ -73,7 +91,8 @@ def children(
     database, clock = home.database, home.clock
     office = Office(database, clock, supervisor.owner, home.notices, Records(database, clock))
     leases = Leases(database, supervisor.owner, time.monotonic)
-    staging = Staging(office, leases, home.provider, Replays(database), supervisor.system.time)
+    feeds = Feeds(maker(database.as_worker, supervisor.time), SupervisedFeeds(supervisor))
+    staging = Staging(office, leases, home.provider, Replays(database), feeds, supervisor.time)
     fleet = SupervisedChildren(supervisor)
 
     def wake(payload: str | None) -> None:

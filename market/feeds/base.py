@@ -4,7 +4,7 @@ A feed may serve many: several deployments that watch the same market, and the e
 subscribes to what it needs; nobody waits for anybody.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from domain.feeds import BarClosed, FeedEvent, FeedSpec, FundingSettled, Mark, Quote
@@ -77,6 +77,15 @@ class Feed(Protocol):
 
     def watch(self, listener: Callable[[Silence], None]) -> Subscription:
         """Be told when the prices of a symbol stop coming, and when they come again."""
+
+    def look(self) -> None:
+        """See which prices have stopped coming, and tell. To be called each second, also while it does not run."""
+
+    async def settled(self, hours: Mapping[str, Collection[int]]) -> Sequence[FundingSettled]:
+        """Look up what was settled at these hours (UTC ms, by symbol), in the order of time; what is known of it.
+
+        Raises FeedLost where it can't be looked up now.
+        """
 
     async def run(self) -> None:
         """Tell what happens until cancelled. May be run again. Raises FeedLost where it can't go on."""

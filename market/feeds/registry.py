@@ -92,6 +92,12 @@ class Feeds:
             raise
         return OpenFeed(name, feed, partial(self._release, name, shared))
 
+    def look(self) -> None:
+        """Have every feed see which of its prices have stopped coming. To be called each second."""
+        for shared in self._shared.values():
+            if shared.feed is not None:
+                shared.feed.look()
+
     async def _release(self, name: str, shared: _Shared) -> None:
         shared.users -= 1
         async with shared.turn:

@@ -6,7 +6,7 @@ the start. After a pause, bars and funding that were missed are told late; quote
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -74,6 +74,14 @@ class SyntheticFeed:
     def health(self) -> Health:
         return self._freshness.health(self._time.monotonic_s())
 
+    def look(self) -> None:
+        for silence in self._freshness.look(self._time.monotonic_s()):
+            self._watchers.tell(silence)
+
+    async def settled(self, hours: Mapping[str, Collection[int]]) -> Sequence[FundingSettled]:
+        asked = sorted((at, symbol) for symbol, of_symbol in hours.items() for at in of_symbol)
+        return [self._settled(symbol, at) for at, symbol in asked if at <= self._told_until]
+
     async def run(self) -> None:
         """Tell what happens, each second, until cancelled."""
         self._freshness.connected()
@@ -88,7 +96,7 @@ class SyntheticFeed:
 
     def _beat(self, ts: int) -> None:
         """Tell what has happened by a second: what closed and was settled, then what is paid and quoted now."""
-        self._look()
+        self.look()
         for event in self._grown(ts):
             if self.history.add(event, ts):
                 self._listeners.tell(event)
@@ -98,7 +106,7 @@ class SyntheticFeed:
             self._listeners.tell(Mark(ts, symbol, px))
             self._listeners.tell(_quote(path, ts, px))
         self._told_until = ts
-        self._look()
+        self.look()
         self._prepare(ts)
 
     def _prepare(self, ts: int) -> None:
@@ -106,10 +114,6 @@ class SyntheticFeed:
         turn = ts // SECOND_MS % PREPARED_IN_S
         for path in list(self._paths.values())[turn::PREPARED_IN_S]:
             path.prepare(ts + MINUTE_MS)
-
-    def _look(self) -> None:
-        for silence in self._freshness.look(self._time.monotonic_s()):
-            self._watchers.tell(silence)
 
     def _grown(self, ts: int) -> Iterator[BarClosed | FundingSettled]:
         """The bars that have closed and the funding that was settled since the last beat, in the order of time."""

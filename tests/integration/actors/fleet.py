@@ -21,6 +21,8 @@ from db.skills import VersionRow
 from domain.caps import LOOSEST
 from domain.feeds import parse_feed
 from domain.notices import NoNotices, Notices
+from market.feeds.base import Feed
+from market.feeds.registry import Feeds, maker
 from simulator.spec import RunSpec, to_config
 from tests.standins.provider import NO_MODELS
 
@@ -76,6 +78,27 @@ class Children:
             await self.system.stop(ref)
 
 
+class Runner:
+    """Runs feeds, as the supervisor does."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._feeds: dict[str, Feed] = {}
+
+    def start(self, name: str, feed: Feed) -> None:
+        self._running[name] = asyncio.create_task(feed.run())
+        self._feeds[name] = feed
+
+    def feed(self, name: str) -> Feed:
+        """The feed of this name, also once it was stopped."""
+        return self._feeds[name]
+
+    async def stop(self, name: str) -> None:
+        if (task := self._running.pop(name, None)) is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+
 class Process:
     """One process of the program, as far as deployments go."""
 
@@ -93,7 +116,9 @@ class Process:
         owner = f"test:{uuid4()}"
         self.office = Office(database, self.time, owner, notices or NoNotices(), Records(database, self.time))
         self.leases = Leases(database, owner, time.monotonic)
-        self.staging = Staging(self.office, self.leases, provider, Replays(database), self.time)
+        self.runner = Runner()
+        self.feeds = Feeds(maker(database.as_worker, self.time), self.runner)
+        self.staging = Staging(self.office, self.leases, provider, Replays(database), self.feeds, self.time)
         self.children = Children(self.system, restarts)
         self.fleet = self.system.spawn(
             Spec(name="fleet", make=lambda: FleetActor(self.office, self.leases, self.staging, self.children))

@@ -265,19 +265,3 @@ async def test_an_account_belongs_to_one_process(stage: Stage) -> None:
         stage.process = second
         await stage.begun()
         await stage.bars(2)
-
-
-async def test_a_market_that_is_not_carried_out_yet_is_told_at_once(database: Database, owner: UUID) -> None:
-    """The deployment fails with the reason, and waits for nobody."""
-    version = await version_of(database, owner, skill_text())
-    deployment = await deploy(database, owner, version, "synthetic@7")
-    async with process(database) as running:
-        running.look()
-
-        async def is_over() -> bool:
-            return (await row_of(database, deployment)).status.is_over
-
-        await until(is_over)
-    row = await row_of(database, deployment)
-    assert row.status is Status.FAILED
-    assert "synthetic@7 is not carried out yet" in str(row.reason)

@@ -39,7 +39,7 @@ from tests.standins.provider import NO_MODELS
 BEGAN = parse_ts("2026-03-02T10:17:30")
 FROM = BEGAN + MINUTE_MS // 2
 HOURS = 60
-NOW = FROM + HOURS * HOUR_MS + 1_234
+NOW = FROM + HOURS * HOUR_MS + 11_234
 WORSE = Decimal(3)
 
 
