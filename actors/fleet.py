@@ -69,7 +69,7 @@ class Look(Message["FleetActor"], frozen=True):
 
 
 class Renew(Message["FleetActor"], frozen=True):
-    """Prolong the leases."""
+    """Prolong the leases, and end those of processes that were killed."""
 
 
 class Flush(Message["FleetActor"], frozen=True):
@@ -140,6 +140,7 @@ class FleetActor(Actor):
         self.every(LOOK_EVERY_MS, Look(), key="look")
         self.every(int(RENEW_EVERY_S * SECOND_MS), Renew(), key="renew")
         self.every(FLUSH_EVERY_MS, Flush(), key="flush")
+        self.me.tell(Renew())
         self.me.tell(Look())
 
     async def stopping(self) -> None:
@@ -260,6 +261,7 @@ class FleetActor(Actor):
     async def renew(self, message: Renew) -> None:
         try:
             await self._leases.renew()
+            await self._leases.end_those_of_the_gone()
         except DatabaseError as error:
             log.warning("leases can't be renewed: %s", error)
 

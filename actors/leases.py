@@ -4,11 +4,23 @@ Ownership is measured twice: by the database's clock, which decides, and by this
 little earlier. A process that was paused finds out by its own clock before it sends anything.
 """
 
+import logging
 from collections.abc import Callable
 from uuid import UUID
 
-from db.accounts import LEASE_S, LeaseLost, give_up_lease, lease_owner, renew_leases, take_lease
+from db.accounts import (
+    LEASE_S,
+    LeaseLost,
+    end_leases,
+    give_up_lease,
+    lease_owner,
+    lease_owners,
+    renew_leases,
+    take_lease,
+)
 from db.pool import Database
+
+log = logging.getLogger(__name__)
 
 RENEW_EVERY_S = LEASE_S / 3
 MARGIN_S = 5.0
@@ -20,12 +32,22 @@ class AccountTaken(Exception):
 
 
 class Leases:
-    """One for a process. `owner` is new with every start, `monotonic_s` is a clock that is never set."""
+    """One for a process. `owner` is new with every start, `monotonic_s` is a clock that is never set.
+
+    `is_gone` says of another owner whether its process is certain to have ended.
+    """
 
     def __init__(
-        self, database: Database, owner: str, monotonic_s: Callable[[], float], *, lease_s: float = LEASE_S
+        self,
+        database: Database,
+        owner: str,
+        monotonic_s: Callable[[], float],
+        *,
+        lease_s: float = LEASE_S,
+        is_gone: Callable[[str], bool] = lambda owner: False,
     ) -> None:
         self.owner = owner
+        self._is_gone = is_gone
         self._database = database
         self._monotonic_s = monotonic_s
         self._lease_s = lease_s
@@ -53,6 +75,14 @@ class Leases:
             ours = await renew_leases(connection, self.owner, lease_s=self._lease_s)
         kept = set(ours) & set(self._until_s)
         self._until_s = dict.fromkeys(kept, begun_s + self._lease_s)
+
+    async def end_those_of_the_gone(self) -> None:
+        """End the leases of processes that were killed, so that nobody waits for what can't come back."""
+        async with self._database.as_worker() as connection:
+            for owner in await lease_owners(connection):
+                if owner != self.owner and self._is_gone(owner):
+                    count = await end_leases(connection, owner)
+                    log.info("%s is gone; %d accounts that it owned are free", owner, count)
 
     def check(self, account_id: UUID) -> None:
         """Raise LeaseLost unless this process may still act for an account."""

@@ -18,6 +18,7 @@ from control.deployments import group_of
 from domain.ids import token
 from supervisor.children import Service, looped
 from supervisor.logbook import Logbook, logging_to
+from supervisor.owner import new_owner
 from supervisor.redaction import Redactor
 from supervisor.showing import showing
 from supervisor.signals import stop_signals
@@ -47,7 +48,7 @@ async def carried_out_here(home: House, deployment_id: UUID) -> AsyncIterator[as
 def _identity(home: House, deployment_id: UUID) -> Identity:
     host, pid = socket.gethostname(), os.getpid()
     return Identity(
-        owner=f"{host}:{pid}:{token()[:8]}",
+        owner=new_owner(),
         host=host,
         pid=pid,
         groups=[group_of(deployment_id)],

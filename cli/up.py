@@ -27,6 +27,7 @@ from supervisor.children import Child, Service, looped
 from supervisor.control_socket import serving
 from supervisor.logbook import Logbook, logging_to
 from supervisor.operations import Operations
+from supervisor.owner import new_owner
 from supervisor.redaction import Redactor
 from supervisor.run_folder import claimed, refuse_if_up, run_folder, socket_path
 from supervisor.showing import showing
@@ -169,8 +170,8 @@ def _children(options: Options, home: House, supervisor: Supervisor, page: "Page
 
 def _identity(groups: list[str]) -> Identity:
     host, pid = socket.gethostname(), os.getpid()
-    owner = f"{host}:{pid}:{token()[:8]}"
-    return Identity(owner=owner, host=host, pid=pid, groups=groups, started_ts=SystemClock().now_ms())
+    started_ts = SystemClock().now_ms()
+    return Identity(owner=new_owner(), host=host, pid=pid, groups=groups, started_ts=started_ts)
 
 
 @contextmanager

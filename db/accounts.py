@@ -112,6 +112,20 @@ async def give_up_lease(connection: Connection, account_id: UUID, owner: str) ->
     )
 
 
+async def lease_owners(connection: Connection) -> list[str]:
+    """Who owns accounts now: every process that has a lease which has not ended."""
+    rows = await connection.fetch(
+        "select distinct owner from account_leases where expires_at > clock_timestamp()"
+    )
+    return [row["owner"] for row in rows]
+
+
+async def end_leases(connection: Connection, owner: str) -> int:
+    """End all leases of a process that is known to be gone, and tell how many there were."""
+    rows = await connection.fetch("delete from account_leases where owner = $1 returning account_id", owner)
+    return len(rows)
+
+
 async def lease_owner(connection: Connection, account_id: UUID) -> str | None:
     """Who owns an account now, or None."""
     owner: str | None = await connection.fetchval(

@@ -14,6 +14,7 @@ from db.commands import CHANNEL as COMMANDS
 from db.deployments import CHANNEL as DEPLOYMENTS
 from market.feeds.registry import Feeds, maker
 from supervisor.children import ActorChild, Service, looped
+from supervisor.owner import is_gone
 from supervisor.policy import Restart, Rules
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def children(
     """The fleet. `only` names certain deployments; None: all that nobody else looks after."""
     database, clock = home.database, home.clock
     office = Office(database, clock, supervisor.owner, home.notices, Records(database, clock))
-    leases = Leases(database, supervisor.owner, time.monotonic)
+    leases = Leases(database, supervisor.owner, time.monotonic, is_gone=is_gone)
     feeds = Feeds(maker(database.as_worker, supervisor.time), SupervisedFeeds(supervisor))
     staging = Staging(office, leases, home.provider, Replays(database), feeds, supervisor.time)
     fleet = SupervisedChildren(supervisor)
