@@ -201,7 +201,10 @@ def _tell_some(
         from control import commands, deployments
 
         waits = await _will_be_taken(home, kind) and not no_wait
-        sent = await commands.command_all(home.database, home.user_id, kind, timeout_s=timeout_s, wait=waits)
+        async with home.listener as listener:
+            sent = await commands.command_all(
+                home.database, home.user_id, kind, timeout_s=timeout_s, wait=waits, listener=listener
+            )
         return [(await deployments.load(home.database, home.user_id, one.deployment_id), one) for one in sent]
 
     show(in_house(work), as_json, wait=not no_wait, many=True)
@@ -218,9 +221,17 @@ async def _send(
     from control import commands
 
     waits = not no_wait and await _will_be_taken(home, kind, row.id)
-    sent = await commands.command(
-        home.database, home.user_id, row.id, kind, args, timeout_s=timeout_s, wait=waits
-    )
+    async with home.listener as listener:
+        sent = await commands.command(
+            home.database,
+            home.user_id,
+            row.id,
+            kind,
+            args,
+            timeout_s=timeout_s,
+            wait=waits,
+            listener=listener,
+        )
     return row, sent
 
 

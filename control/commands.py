@@ -7,6 +7,7 @@ else is for now, and expires.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from db import deployments
 from db.commands import CommandRow
 from db.connection import Connection
 from db.deployments import DeploymentRow
+from db.listen import Listener
 from db.pool import Database
 from domain.deployments import CommandKind, CommandState
 from domain.ids import uuid7
@@ -27,7 +29,8 @@ KEPT_S = 7 * 24 * 3600.0
 WAIT_S = 30.0
 """How long an answer is waited for, and how long what is not kept may wait to be taken."""
 
-FIRST_LOOK_S, LONGEST_LOOK_S = 0.02, 0.5
+LOOK_EVERY_S = 0.5
+"""How often an answer is looked for that nothing told of."""
 MOST_AT_ONCE = 1_000
 
 _IS_OVER: Mapping[CommandKind, str] = {
@@ -46,16 +49,18 @@ async def command(
     command_id: UUID | None = None,
     timeout_s: float = WAIT_S,
     wait: bool = True,
+    listener: Listener | None = None,
 ) -> CommandRow:
     """Send a command and wait for what comes of it; gives it as it stands then.
 
-    The same `command_id` sent again is the same command. One that nobody took in time is given as `expired`, or, where
-    it is kept, as `queued`. Raises NotFound, or Invalid where the deployment is over.
+    By a `listener` that runs the answer is heard of at once; else it is looked for now and then. The same `command_id`
+    sent again is the same command. One that nobody took in time is given as `expired`, or, where it is kept, as
+    `queued`. Raises NotFound, or Invalid where the deployment is over.
     """
     sent = await send(
         database, user_id, deployment_id, kind, args, command_id=command_id, timeout_s=timeout_s
     )
-    return await answer(database, user_id, sent, timeout_s=timeout_s) if wait else sent
+    return await answer(database, user_id, sent, timeout_s=timeout_s, listener=listener) if wait else sent
 
 
 async def command_all(
@@ -65,8 +70,9 @@ async def command_all(
     *,
     timeout_s: float = WAIT_S,
     wait: bool = True,
+    listener: Listener | None = None,
 ) -> list[CommandRow]:
-    """Send the same to every open deployment of a person's, then wait for all."""
+    """Send the same to every open deployment of a person's, then wait for all, as `command` does."""
     if kind not in KEPT:
         raise Invalid(f"{kind} is told to one deployment at a time")
     async with database.as_user(user_id) as connection:
@@ -74,7 +80,8 @@ async def command_all(
         sent = [await _send(connection, user_id, row, kind, {}, uuid7(), timeout_s) for row in rows]
     if not wait:
         return sent
-    return list(await asyncio.gather(*(answer(database, user_id, one, timeout_s=timeout_s) for one in sent)))
+    answers = (answer(database, user_id, one, timeout_s=timeout_s, listener=listener) for one in sent)
+    return list(await asyncio.gather(*answers))
 
 
 async def send(
@@ -96,25 +103,48 @@ async def send(
 
 
 async def answer(
-    database: Database, user_id: UUID, sent: CommandRow, *, timeout_s: float = WAIT_S
+    database: Database,
+    user_id: UUID,
+    sent: CommandRow,
+    *,
+    timeout_s: float = WAIT_S,
+    listener: Listener | None = None,
 ) -> CommandRow:
     """Wait until a command is over, or for `timeout_s`; gives it as it stands then."""
-    ends = asyncio.get_running_loop().time() + timeout_s
-    pause_s = FIRST_LOOK_S
-    while True:
-        row = await _load(database, user_id, sent)
-        left_s = ends - asyncio.get_running_loop().time()
-        if row.is_over:
-            return row
-        if left_s <= 0:
-            break
-        await asyncio.sleep(min(pause_s, left_s))
-        pause_s = min(pause_s * 1.5, LONGEST_LOOK_S)
+    news = asyncio.Event()
+
+    def told(payload: str | None) -> None:
+        if payload is None or payload == str(sent.id):
+            news.set()
+
+    hear_no_more = listener.on(store.RESULTS, told) if listener else None
+    try:
+        row = await _until_over(database, user_id, sent, timeout_s, news)
+    finally:
+        if hear_no_more:
+            hear_no_more()
     if row.state == CommandState.QUEUED and row.kind not in KEPT:
         async with database.as_worker() as connection:
             await store.expire_overdue(connection)  # so that it is not carried out after it was given up
         row = await _load(database, user_id, sent)
     return row
+
+
+async def _until_over(
+    database: Database, user_id: UUID, sent: CommandRow, timeout_s: float, news: asyncio.Event
+) -> CommandRow:
+    """Look at each news, and now and then, until a command is over or the time is."""
+    now = asyncio.get_running_loop().time
+    ends = now() + timeout_s
+    while True:
+        news.clear()
+        row = await _load(database, user_id, sent)
+        left_s = ends - now()
+        if row.is_over or left_s <= 0:
+            return row
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(LOOK_EVERY_S, left_s)):
+                await news.wait()
 
 
 async def latest(

@@ -1,5 +1,6 @@
 """Telling a deployment what to do: carried out once, answered, kept where it makes an account safer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
@@ -8,7 +9,10 @@ import pytest
 from actors.kernel import ManualTime
 from control.commands import KEPT, KEPT_S, answer, command, command_all, latest, send
 from control.errors import Invalid, NotFound
+from db.commands import CHANNEL as COMMANDS
 from db.commands import load_command
+from db.listen import Listener
+from db.login import APP_ROLE
 from db.pool import Database
 from domain.deployments import CommandKind, CommandState, Status
 from tests.integration.actors.fleet import Process, row_of, until
@@ -17,6 +21,7 @@ from tests.integration.simulator.samples import T0, keep_market
 
 SOON = 0.05
 """How long, in seconds, an answer is waited for that can't come."""
+NEVER_S = 3600.0
 
 
 @pytest.fixture
@@ -51,6 +56,29 @@ async def test_a_command_is_answered(
     assert (done.state, done.result) == (CommandState.DONE, {"status": "paused"})
     assert (await row_of(database, deployment)).status is Status.PAUSED
     assert [one.id for one in await latest(database, owner, deployment)] == [sent.id]
+
+
+async def test_an_answer_is_heard_of_at_once(
+    database: Database,
+    database_url: str,
+    owner: UUID,
+    deployment: UUID,
+    running: Process,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a listener: nobody looks by themselves in this test, and each of many hears of their own."""
+    monkeypatch.setattr("control.commands.LOOK_EVERY_S", NEVER_S)
+    async with asyncio.timeout(60), Listener(database_url, user=APP_ROLE, poll_s=NEVER_S) as listener:
+        heard = asyncio.Event()
+        listener.on(COMMANDS, lambda payload: (heard.set(), running.look()))
+        await heard.wait()
+        for kind, status in [(CommandKind.PAUSE, "paused"), (CommandKind.RESUME, "running")]:
+            done = await command(database, owner, deployment, kind, timeout_s=NEVER_S, listener=listener)
+            assert done.result == {"status": status}
+        (stopped,) = await command_all(
+            database, owner, CommandKind.STOP, timeout_s=NEVER_S, listener=listener
+        )
+    assert stopped.state is CommandState.DONE
 
 
 async def test_what_can_not_be_done_says_why(
