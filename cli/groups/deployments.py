@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from actors.fleet import Commands, FleetActor, Look
+from actors.housekeeper import HousekeeperActor
 from actors.kernel import Actor, Ref
 from actors.leases import Leases
 from actors.office import Office, Records
@@ -106,10 +107,10 @@ def children(
 
     home.listener.on(COMMANDS, wake)
     home.listener.on(DEPLOYMENTS, look)
-    return [
-        ActorChild(
-            name=NAME,
-            group=GROUP,
-            make=lambda: FleetActor(office, leases, staging, fleet, only),
-        )
-    ]
+    all_of_them = ActorChild(
+        name=NAME, group=GROUP, make=lambda: FleetActor(office, leases, staging, fleet, only)
+    )
+    if only is not None:
+        return [all_of_them]
+    housekeeper = ActorChild(name="housekeeper", group=GROUP, make=lambda: HousekeeperActor(database))
+    return [housekeeper, all_of_them]
