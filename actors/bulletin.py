@@ -15,15 +15,12 @@ from db.commands import CommandRow
 from domain.deployments import CommandState, Status, Step
 from domain.notices import CommandEnded, FeedStale, Notice, Started
 from domain.notices import Stopped as StoppedNotice
-from domain.snapshots import TickOutcome
 from domain.time import iso
 from market.feeds.due import Due
 from market.feeds.freshness import Silence
 
 OF_LATENESS = 0.1
 """What the newest tick counts for in the lateness that is shown."""
-
-_TROUBLED = (TickOutcome.FAILED, TickOutcome.INTERRUPTED)
 
 
 class Bulletin:
@@ -80,8 +77,8 @@ class Bulletin:
         self._counts[ticked.outcome.name.lower()] += 1
         self._last_tick = ticked.ts
         self._problem = ticked.problem or None
-        if ticked.outcome in _TROUBLED:
-            self.log("warning", f"tick {ticked.outcome.name.lower()}", tick=ticked.ts, why=ticked.problem)
+        if ticked.problem:
+            self.log("warning", "a tick went wrong", tick=iso(ticked.ts), why=ticked.problem)
 
     def skipped(self) -> None:
         """A tick that was due was not taken, as nothing may be done now."""
@@ -179,4 +176,4 @@ class Bulletin:
 
     async def _tell(self, notice: Notice, key: str) -> None:
         row = self.plan.row
-        await self._office.notices.tell(row.user_id, row.id, notice, key=key)
+        self._office.notices.tell(row.user_id, row.id, notice, key=key)

@@ -95,7 +95,8 @@ class DeploymentActor(Actor):
 
     async def stopping(self) -> None:
         """Leave everything as it is: the next process goes on from here."""
-        self._abandon()
+        if self._in_hand is not None:
+            self._in_hand.cancel()
 
     @property
     def _plan(self) -> Plan:
@@ -157,8 +158,9 @@ class DeploymentActor(Actor):
         return self._status in _TICKING and not is_held_up
 
     def _abandon(self) -> None:
-        """End the tick in hand at once. What it has done already stays done."""
+        """End the tick in hand at once and for good. What it has done already stays done, and is kept."""
         if self._in_hand is not None:
+            self._stage.ticker.give_up()
             self._in_hand.cancel()
 
     @handles(Abandon)
@@ -362,6 +364,8 @@ class DeploymentActor(Actor):
 
     async def _end(self, reason: str) -> None:
         """It is over. What it holds its engine goes on watching."""
+        if self._in_hand is not None:
+            await asyncio.wait({self._in_hand})  # until what an abandoned tick did is kept
         if self._status is not Status.STOPPING:
             await self._move(Step.STOP)
         if self._driving is not None:

@@ -41,12 +41,20 @@ MOST_FAILED = 10
 class Stop(Exception):
     """Nothing more can be decided until a person does something about it. One line that says what.
 
-    `is_final`: there is nothing by which the same run could go on.
+    `is_final`: there is nothing by which the same run could go on. `kind` is what is missing, in a word of `CUT_SHORT`.
     """
+
+    kind = "model"
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:
         self.is_final = is_final
         super().__init__(message)
+
+
+class OutOfBudget(Stop):
+    """A budget of the run, the day or the deployment does not allow another call."""
+
+    kind = "budget"
 
 
 class NotRecorded(Stop):
@@ -217,7 +225,7 @@ class Asker:
                 await self._ledger.reserve(budgets, worst)
             except BudgetReached as reached:
                 is_final = reached.budget == self._allowance.run
-                raise Stop(str(reached), is_final=is_final) from reached
+                raise OutOfBudget(str(reached), is_final=is_final) from reached
 
     async def _keep(self, made: "_Attempt", record: CallRecord, is_final: bool) -> Recorded:
         """Settle, and keep the call where calls are kept; gives what to go on from, which may be an earlier answer."""

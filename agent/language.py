@@ -121,9 +121,13 @@ class _Talk:
             return True
         wanted = [block for block in reply.content if block.get("type") == "tool_use"]
         had_used = self._uses > 0
-        uses = [await self._use(block) for block in wanted]
-        problem = "" if uses or had_used else _problem_of(reply)
-        self._note(key, reply, cost, uses, problem)
+        problem = "" if wanted or had_used else _problem_of(reply)
+        uses: list[ToolUse] = []
+        try:  # what was used before something raises is kept
+            for block in wanted:
+                uses.append(await self._use(block))
+        finally:
+            self._note(key, reply, cost, uses, problem)
         if not uses and not problem:
             return True
         self._malformed += bool(problem or any(use.problem for use in uses))

@@ -30,6 +30,8 @@ MOST_NAME = 200
 class ToolsChanged(Stop):
     """A server no longer offers what was approved. One line: which tool, and how to approve it again."""
 
+    kind = "tool"
+
 
 class NotForSimulations(ValueError):
     """A tool that can't say what it knew at an instant has no place in a replay of history."""

@@ -52,13 +52,32 @@ async def run_skill(agent: Agent, ts: int) -> Decision:
 
     Raises `asking.Stop` where a model decides and can't be asked any more; what was done until then is in the journal.
     """
-    tick = Tick(agent.skill, agent.engine, agent.history.as_of(ts), agent.account, agent.memos)
+    return await take(agent, open_tick(agent, ts))
+
+
+def open_tick(agent: Agent, ts: int) -> Tick:
+    """The tick of `ts`, as it opens: nothing was said or done in it yet."""
+    return Tick(agent.skill, agent.engine, agent.history.as_of(ts), agent.account, agent.memos)
+
+
+async def take(agent: Agent, tick: Tick) -> Decision:
+    """`run_skill` on a tick that was opened. Whatever it raises, what was said and done until then is in the tick."""
     await agent.trader.decide(tick)
-    if tick.calls:
+    if tick.calls or tick.ended:
         _remember(agent.memos, tick)
     elif not tick.actions:
         return HELD
     return Decision(tick.outcome, _snapshot(agent, tick))
+
+
+def cut_short(agent: Agent, tick: Tick, ended: str, why: str) -> DecisionSnapshot:
+    """What is kept of a tick that could not be decided to its end: all that was said and done in it, and why it ended.
+
+    `ended` is one of `CUT_SHORT`, `why` one line for people, and for the model at its next tick.
+    """
+    tick.failed, tick.ended, tick.note = True, ended, why
+    _remember(agent.memos, tick)
+    return _snapshot(agent, tick)
 
 
 def baseline_for(skill: Skill, seed: int) -> Trader | None:

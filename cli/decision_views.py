@@ -99,12 +99,18 @@ def _story(decider: "Decider", decision: DecisionSnapshot) -> Iterator[str]:
         yield printable(f"  {answer_in_words(action, verdict)}")
         yield from _reasons(action.why, verdict.note)
     if decision.note:
-        yield printable(f"\nHow it ended ({decision.ended}):" if decision.ended else "\nHow it ended:")
+        yield printable(f"\nHow it ended{_ending(decision)}:")
         yield quoted(decision.note)
     if decision.calls:
         total = thinking_of(decision)
         yield f"\nCost: {money(total.cost_usd)} USD for {_tokens(total.usage)}"
     yield f"Decision {decision.id}"
+
+
+def _ending(decision: DecisionSnapshot) -> str:
+    """What ended it, in a word, where that was not the model itself."""
+    cut = "cut short: " if decision.was_cut_short else ""
+    return f" ({cut}{decision.ended})" if decision.ended else ""
 
 
 def _call(call: ModelCall) -> Iterator[str]:

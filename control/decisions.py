@@ -89,8 +89,13 @@ def thinking_of(decision: DecisionSnapshot) -> Inference:
 
 
 def sentence(decision: DecisionSnapshot) -> str:
-    """Say in one line what was done and what the engine answered, or else what the tick itself said."""
+    """Say in one line what was done and what the engine answered, or else what the tick itself said.
+
+    What cut a tick short is said first, as what was done is then not all that was meant.
+    """
     done = "; ".join(answer_in_words(*each) for each in steps(decision))
+    if done and decision.was_cut_short:
+        done = f"cut short ({decision.ended}): {done}"
     text = " ".join((done or decision.note or "held").split())
     return text if len(text) <= LONGEST_SENTENCE else text[: LONGEST_SENTENCE - 1] + "…"
 

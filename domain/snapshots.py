@@ -22,6 +22,11 @@ class TickOutcome(IntEnum):
     INTERRUPTED = 6  # the process ended in it, with an action on its way: it is never decided again
 
 
+CUT_SHORT = frozenset({"budget", "model", "tool", "engine", "abandoned", "interrupted"})
+"""What ends a tick of a deployment before it is decided: a budget is used up, its model or an approved tool is not
+there any more, its engine does not answer, its person stops or kills it, the process ends."""
+
+
 class AccountView(msgspec.Struct, frozen=True):
     """An account at one instant: USD, and signed sizes by symbol."""
 
@@ -36,7 +41,7 @@ class DecisionSnapshot(msgspec.Struct, frozen=True):
 
     `context` is what a model was shown, `calls` what it said and did about it. `note` is what it said last, or why
     the tick ended as it did; `ended` says in a word what ended it, where that was not the model itself: a limit (calls,
-    tool_calls, malformed) or, with outcome FAILED, what failed (timeout, overloaded, refusal …).
+    tool_calls, malformed), what failed (timeout, overloaded, refusal …) or what cut it short.
     """
 
     id: str
@@ -51,6 +56,11 @@ class DecisionSnapshot(msgspec.Struct, frozen=True):
     note: str = ""
     context: str = ""
     ended: str = ""
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether it ended before it was decided. A tick that a model failed at was decided: by doing nothing more."""
+        return self.ended in CUT_SHORT or self.outcome is TickOutcome.INTERRUPTED
 
     @property
     def light(self) -> "DecisionSnapshot":

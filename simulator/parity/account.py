@@ -13,7 +13,7 @@ from domain.ids import decision_id
 from domain.journal import Entry, HaltCause, HaltChanged, HaltPhase, IntentRecorded
 from domain.money import ZERO
 from domain.orders import Fill, Order, Side
-from domain.snapshots import DecisionSnapshot, TickOutcome
+from domain.snapshots import DecisionSnapshot
 from domain.time import HOUR_MS, floor_to
 
 _FOREVER = 2**62
@@ -113,13 +113,13 @@ class AccountRecord(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def interrupted(self) -> frozenset[int]:
-        """Ticks that were cut short: by a crash, or by an engine that did not answer.
+        """Ticks that were cut short, by whatever it was.
 
         Something may have been done at them, and nobody knows what else would have been.
         """
         intents = (entry for entry in self.entries if isinstance(entry, IntentRecorded))
         begun = {self.ticks.get(intent.decision_id) for intent in intents}
-        kept_so = {ts for ts, decision in self.by_tick.items() if _was_cut_short(decision)}
+        kept_so = {ts for ts, decision in self.by_tick.items() if decision.was_cut_short}
         return frozenset(ts for ts in begun if ts is not None and ts not in self.by_tick) | kept_so
 
     @cached_property
@@ -221,13 +221,6 @@ def _orders(entries: Iterable[Entry]) -> Iterator[Order]:
             yield from entry.orders
         elif isinstance(entry, OrderChanged):
             yield entry.order
-
-
-def _was_cut_short(decision: DecisionSnapshot) -> bool:
-    """Whether a tick ended before it was decided. One that a model failed at was decided: by doing nothing."""
-    if decision.outcome is TickOutcome.FAILED:
-        return not decision.calls and not decision.actions
-    return decision.outcome is TickOutcome.INTERRUPTED
 
 
 def _numbered(key: Key, taken: dict[Key, int]) -> Key:

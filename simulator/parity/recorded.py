@@ -37,16 +37,17 @@ class AsRecorded:
             return
         for action in recorded.actions[len(tick.actions) :]:
             await tick.act(action)
-        tick.calls, tick.note = list(recorded.calls), recorded.note
+        tick.calls, tick.note, tick.ended = list(recorded.calls), recorded.note, recorded.ended
 
     async def _thinks(self, tick: Tick, recorded: DecisionSnapshot) -> bool:
-        """Whether the record answered all that was asked."""
+        """Whether the record answered all that was asked; one that was cut short asks once more than that."""
         if self._thinker is None or not recorded.calls:
             return False
         try:
             await self._thinker.decide(tick)
         except Stop:
-            self.off_record.append(tick.ts)
+            if not recorded.was_cut_short or len(tick.calls) < len(recorded.calls):
+                self.off_record.append(tick.ts)
             return False
         return True
 

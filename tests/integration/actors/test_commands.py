@@ -26,15 +26,16 @@ BAR_MS = 1000
 class Stage:
     """One deployment of the sample Skill on a paced replay, whose time the test moves."""
 
-    def __init__(self, database: Database, owner: UUID, deployment: UUID) -> None:
+    def __init__(self, database: Database, owner: UUID, deployment: UUID, **more: Any) -> None:
         self.database, self.owner, self.deployment = database, owner, deployment
         self.time = ManualTime(T0)
-        self.process = Process(database, live_by=self.time)
+        self._more = more
+        self.process = Process(database, live_by=self.time, **more)
 
     async def again(self) -> None:
         """End this process without a word, and start another on what it left behind."""
         await self.process.stop()
-        self.process = Process(self.database, live_by=self.time)
+        self.process = Process(self.database, live_by=self.time, **self._more)
 
     async def standing(self) -> Standing:
         ref = next(

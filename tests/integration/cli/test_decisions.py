@@ -184,6 +184,21 @@ async def test_what_ended_a_tick_is_told_in_a_word_and_a_sentence(
     assert (found["outcome"], found["ended"]) == ("failed", "overloaded")
 
 
+async def test_a_tick_that_was_cut_short_says_so_before_what_it_had_done(
+    agentic: Agentic, database: Database, owner: UUID, run_id: UUID
+) -> None:
+    """With the calls and actions up to then, what they cost, and what ended it."""
+    await keep(database, owner, run_id, [decision(5, ended="budget", note="the budget of today is 4 USD")])
+
+    story = await asyncio.to_thread(told, agentic, str(run_id), "--tick", iso(T0 + 5 * HOUR_MS))
+    listed = await asyncio.to_thread(told, agentic, str(run_id))
+
+    assert "cut short (budget): buy 100 BTC: refused" in " ".join(listed.split())
+    assert "\nHow it ended (cut short: budget):\n  │ the budget of today is 4 USD\n" in story
+    assert "buy 0.1 BTC: approved as order 7" in story
+    assert "\nCost: 0.0075 USD" in story
+
+
 async def test_as_json_it_is_one_document_with_actions_by_name(
     agentic: Agentic, database: Database, owner: UUID, run_id: UUID
 ) -> None:
