@@ -82,13 +82,6 @@ class Commands(Message["FleetActor"], frozen=True):
     deployment_id: UUID
 
 
-class Happening(Message["FleetActor"], frozen=True):
-    """Something happened in an account that its person is told of."""
-
-    row: Wanted
-    happened: Happened
-
-
 class ChildGaveUp(Message["FleetActor"], frozen=True):
     """A child won't be started again."""
 
@@ -211,18 +204,15 @@ class FleetActor(Actor):
         pair = self._pairs.get(deployment_id)
         if pair is None:
             return
+        row = pair.row
+        for key, notice in notices_of(happened, row.account_id, name_of(row)):
+            self._office.notices.tell(row.user_id, row.id, notice, key=key)
+        if pair.deployment is None:
+            return
         try:
-            if pair.deployment is not None:
-                pair.deployment.tell(Told(happened))
-            self.me.tell(Happening(pair.row, happened))
+            pair.deployment.tell(Told(happened))
         except MailboxFull as error:  # an engine stops for nobody who does not listen
-            log.warning("what happened in %s is not told: %s", pair.engine_name, error)
-
-    @handles(Happening)
-    async def happening(self, message: Happening) -> None:
-        row = message.row
-        for key, notice in notices_of(message.happened, row.account_id, name_of(row)):
-            await self._office.notices.tell(row.user_id, row.id, notice, key=key)
+            log.warning("%s is not told what happened in its account: %s", pair.deployment_name, error)
 
     async def _let_go(self, deployment_id: UUID) -> None:
         """Stop looking after a deployment that is over, or that somebody else looks after now."""
@@ -302,4 +292,4 @@ class FleetActor(Actor):
             log.warning("%s failed, which can't be written down: %s", name_of(row), error)
             return
         notice = GaveUpNotice(ts=self.time.now_ms(), deployment=name_of(row), reason=reason)
-        await self._office.notices.tell(row.user_id, row.id, notice, key=f"failed:{row.id}")
+        self._office.notices.tell(row.user_id, row.id, notice, key=f"failed:{row.id}")

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,9 +19,6 @@ from db.people import find_user
 from db.pool import Database
 from domain.time import Clock, SystemClock
 
-if TYPE_CHECKING:
-    from domain.notices import Notices
-
 T = TypeVar("T")
 
 
@@ -37,13 +34,6 @@ class House(msgspec.Struct, frozen=True):
     listener: (
         Listener  # what wakes this process; `agentic up` runs it, and its groups say what they want to hear
     )
-
-    @property
-    def notices(self) -> "Notices":
-        """Where to tell what happens to deployments. Made anew each time, with its templates loaded: ask once."""
-        from actors.notices.kept import KeptNotices
-
-        return KeptNotices(self.database, self.clock)
 
 
 @asynccontextmanager

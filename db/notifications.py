@@ -20,7 +20,10 @@ MOST_READ = 1000
 
 
 class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to tell: a title and a body of plain text, clean already. `deployment` is a name, `key` says once."""
+    """Something to tell: a title and a body of plain text, clean already. `deployment` is a name, `key` says once.
+
+    `unsent` says why it is kept to be read and is never sent; empty where it is sent.
+    """
 
     user_id: UUID
     deployment_id: UUID | None
@@ -30,6 +33,7 @@ class NewNotification(msgspec.Struct, frozen=True, kw_only=True):
     deployment: str
     title: str
     body: str
+    unsent: str = ""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -81,8 +85,9 @@ class Rationed(msgspec.Struct, frozen=True):
 
 _KEEP_SQL = """
 insert into notifications (id, user_id, deployment_id, key, kind, severity, deployment, title, body, created_at,
-  next_try_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) on conflict (user_id, key) do nothing
+  next_try_at, state, error)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10,
+  case when $11::text is null then 'queued' else 'suppressed' end, $11) on conflict (user_id, key) do nothing
 """
 
 
@@ -105,6 +110,7 @@ async def keep_notification(
         new.title,
         new.body,
         now_ms,
+        new.unsent or None,
     )
     is_new = str(done) == "INSERT 0 1"
     if is_new and wake:

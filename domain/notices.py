@@ -36,6 +36,10 @@ class NoticeKind(StrEnum):
     FAILURE = "failure"
 
 
+OF_THE_MARKET = frozenset({NoticeKind.FILL, NoticeKind.HALT, NoticeKind.HALTED, NoticeKind.STALE_FEED})
+"""What happens in a deployment's market. The rest happens to the deployment itself."""
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to tell. `deployment` is the name by which its person knows it.
 
@@ -203,19 +207,23 @@ class GaveUp(Notice, frozen=True, kw_only=True):
 
 
 class Notices(Protocol):
-    """Where notices go. Telling is quick, and nobody waits for a message to leave."""
+    """Where notices go. Nobody waits for one to be kept, or to be sent."""
 
-    async def tell(self, user_id: UUID, deployment_id: UUID | None, notice: Notice, *, key: str) -> None:
-        """Keep a notice for its person, once for each `key` of theirs: whoever tells it again changes nothing.
+    def tell(
+        self, user_id: UUID, deployment_id: UUID | None, notice: Notice, *, key: str, unsent: str = ""
+    ) -> None:
+        """Have a notice kept for its person, once for each `key` of theirs: whoever tells it again changes nothing.
 
-        A key names what happened and not when it was told, such as "fill:DEPLOYMENT:SEQ" or "halt:ACCOUNT:SEQ".
-        Never raises for a database that is out of reach: the notice is logged and lost, and trading goes on.
+        A key names what happened and not when it was told, such as "fill:DEPLOYMENT:SEQ" or "halt:ACCOUNT:SEQ". With
+        `unsent`, a reason, it is kept to be read and not sent. Never raises. What the database can't take yet waits for
+        it in memory, and what is grave for longer than the rest.
         """
-        ...
 
 
 class NoNotices:
     """Tells nobody: for rehearsals that nobody waits for, and for tests."""
 
-    async def tell(self, user_id: UUID, deployment_id: UUID | None, notice: Notice, *, key: str) -> None:
+    def tell(
+        self, user_id: UUID, deployment_id: UUID | None, notice: Notice, *, key: str, unsent: str = ""
+    ) -> None:
         return None

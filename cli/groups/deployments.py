@@ -9,6 +9,7 @@ from actors.fleet import Commands, FleetActor, Look
 from actors.housekeeper import HousekeeperActor
 from actors.kernel import Actor, Ref
 from actors.leases import Leases
+from actors.notices.postbox import Postbox
 from actors.office import Office, Records
 from actors.staging import Replays, Staging
 from db.commands import CHANNEL as COMMANDS
@@ -91,7 +92,8 @@ def children(
 ) -> "Sequence[Child]":
     """The fleet. `only` names certain deployments; None: all that nobody else looks after."""
     database, clock = home.database, home.clock
-    office = Office(database, clock, supervisor.owner, home.notices, Records(database, clock))
+    notices = Postbox(database, clock)
+    office = Office(database, clock, supervisor.owner, notices, Records(database, clock))
     leases = Leases(database, supervisor.owner, time.monotonic, is_gone=is_gone)
     feeds = Feeds(maker(database.as_worker, supervisor.time), SupervisedFeeds(supervisor))
     staging = Staging(office, leases, home.provider, Replays(database), feeds, supervisor.time)
@@ -107,10 +109,9 @@ def children(
 
     home.listener.on(COMMANDS, wake)
     home.listener.on(DEPLOYMENTS, look)
-    all_of_them = ActorChild(
-        name=NAME, group=GROUP, make=lambda: FleetActor(office, leases, staging, fleet, only)
-    )
-    if only is not None:
-        return [all_of_them]
     housekeeper = ActorChild(name="housekeeper", group=GROUP, make=lambda: HousekeeperActor(database))
-    return [housekeeper, all_of_them]
+    return [
+        Service(name="postbox", group=GROUP, make=notices.opened),
+        *([housekeeper] if only is None else []),
+        ActorChild(name=NAME, group=GROUP, make=lambda: FleetActor(office, leases, staging, fleet, only)),
+    ]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from actors.notices.kept import KeptNotices
+from actors.notices.postbox import Postbox
 from cli.doctor import look_into_database
 from cli.doctor_notify import check_notifications
 from config.settings import load_settings
@@ -24,11 +24,12 @@ TOKEN = "planted-0123456789"
 async def tell(database: Database, user_id: UUID, *names: str) -> None:
     """Tell of a fill of each deployment, a minute apart."""
     clock = ManualClock(T0)
-    notices = KeptNotices(database, clock)
+    postbox = Postbox(database, clock)
     for name in names:
         filled = Filled(ts=T0, deployment=name, fills=(fill(),))
-        await notices.tell(user_id, None, filled, key=name)
+        postbox.tell(user_id, None, filled, key=name)
         clock.move_to(clock.now_ms() + 60_000)
+    await postbox.empty()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from uuid import UUID
 import anyio
 
 from actors.kernel import ManualTime
-from actors.notices.kept import KeptNotices
+from actors.notices.postbox import Postbox
 from cli.boot import House
 from cli.groups.notifications import children
 from config.settings import Settings
@@ -43,10 +43,12 @@ async def test_what_is_grave_is_not_waited_for(
     home = House(Settings(), database, owner, time, prepared, NO_MODELS, listener)
     identity = Identity(owner="here:1:x", host="here", pid=1, groups=["notifications"], started_ts=T0)
     supervisor = Supervisor(identity, time, lambda: 0.5)
+    postbox = Postbox(database, time)
     async with supervisor.keeping(children(home, supervisor), asyncio.Event()), listener:
         for n in range(1, 5):  # the first are found by looks that come with the start
             grave = GaveUp(ts=T0, deployment="grave", reason="")
-            await home.notices.tell(owner, None, grave, key=f"{n}")
+            postbox.tell(owner, None, grave, key=f"{n}")
+            await postbox.empty()
             await settled(admin, n)
 
 
@@ -67,7 +69,9 @@ async def test_what_one_process_tells_another_sends(
         options = {"DATABASE_URL": database_url, "AGENTIC_NOTIFY_URLS": urls, "AGENTIC_LOG_LEVEL": "debug"}
         with started(tmp_path / "home", "--group", "notifications", **options) as (process, said):
             notice = GaveUp(ts=0, deployment="trend", reason="crashed 5 times in 60 s")
-            await KeptNotices(database, SystemClock()).tell(owner, None, notice, key="failed")
+            postbox = Postbox(database, SystemClock())
+            postbox.tell(owner, None, notice, key="failed")
+            await postbox.empty()
             await settled(admin)
             process.send_signal(signal.SIGTERM)
             output, errors = await anyio.to_thread.run_sync(process.communicate)

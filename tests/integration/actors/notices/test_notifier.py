@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from actors.kernel import Ending, ManualTime, Ref, Spec, System
-from actors.notices.kept import KeptNotices
 from actors.notices.outbox import Outbox
 from actors.notices.outside import Receiver, ReceiverError, receivers_of
+from actors.notices.postbox import Postbox
 from actors.notifier import POLL_MS, Look, NotifierActor
 from db.connection import Connection
 from db.notifications import list_notifications
@@ -28,7 +28,7 @@ class Stage:
     def __init__(self, database: Database, owner: UUID, receivers: Callable[[], Sequence[Receiver]]) -> None:
         self.database, self.owner, self.time = database, owner, ManualTime(T0)
         self.system = System(self.time)
-        self.notices = KeptNotices(database, self.time)
+        self.postbox = Postbox(database, self.time)
         self.ref: Ref[NotifierActor] = self.system.spawn(
             Spec("notifier", lambda: NotifierActor(database, receivers, owner, 30))
         )
@@ -36,7 +36,8 @@ class Stage:
     async def tell(self, name: str) -> None:
         """Tell of a fill."""
         notice = Filled(ts=T0, deployment=name, fills=(fill(),))
-        await self.notices.tell(self.owner, None, notice, key=name)
+        self.postbox.tell(self.owner, None, notice, key=name)
+        await self.postbox.empty()
 
     async def states(self) -> list[str]:
         """The states of what was told."""

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.notices.kept import BLIND_MS, KeptNotices
+from actors.notices.kept import Letter, keep
 from actors.notices.outbox import CLAIM_MS, FIRST_PAUSE_MS, LOST, NOBODY, NOT_THE_OWNER, Outbox, pause_ms
 from actors.notices.outside import Messenger, receivers_of
 from actors.notices.plan import MOST_TRIES
+from actors.notices.postbox import Postbox
 from actors.notices.ration import BURST
 from db.connection import Connection
 from db.notifications import NotificationRow, list_notifications
@@ -31,7 +32,7 @@ class Desk:
 
     def __init__(self, database: Database, owner: UUID, urls: Sequence[str]) -> None:
         self.database, self.owner, self.clock = database, owner, ManualClock(T0)
-        self.notices = KeptNotices(database, self.clock)
+        self.postbox = Postbox(database, self.clock)
         self.urls = urls
         self.outbox = self.again()
 
@@ -45,9 +46,10 @@ class Desk:
         """Tell of a fill of each deployment."""
         for name in names:
             filled = Filled(ts=T0, deployment=name, fills=(fill(),))
-            await self.notices.tell(
+            self.postbox.tell(
                 user or self.owner, DEPLOYMENT, filled, key=f"fill:{name}:{self.clock.now_ms()}"
             )
+        await self.postbox.empty()
 
     async def later(self, ms: int) -> None:
         """Let time pass, and the outbox be emptied."""
@@ -66,7 +68,8 @@ async def test_every_kind_of_notice_arrives(database: Database, owner: UUID) -> 
         desk = Desk(database, owner, [service.url])
         notices = one_of_each()
         for n, notice in enumerate(notices):
-            await desk.notices.tell(owner, DEPLOYMENT, notice, key=f"{n}")
+            desk.postbox.tell(owner, DEPLOYMENT, notice, key=f"{n}")
+        await desk.postbox.empty()
         await desk.outbox.empty()
 
     assert len(service.mails) == len(notices)
@@ -94,50 +97,28 @@ async def test_what_is_told_again_is_not_sent_again(database: Database, owner: U
 async def test_a_notice_is_kept_with_what_it_tells_of_or_not_at_all(database: Database, owner: UUID) -> None:
     """In the transaction of the halt, the fill, or whatever it is."""
     desk = Desk(database, owner, [])
-    notice = one_of_each()[0]
+    letter = Letter(ts=T0, user_id=owner, deployment_id=DEPLOYMENT, notice=one_of_each()[0], key="k")
     async with database.as_worker() as connection:
-        assert await desk.notices.note(connection, owner, DEPLOYMENT, notice, key="k")
+        assert await keep(connection, letter)
         await connection.execute("rollback; begin")
     assert await desk.rows() == []
 
     async with database.as_worker() as connection:
-        assert await desk.notices.note(connection, owner, DEPLOYMENT, notice, key="k")
-        assert not await desk.notices.note(connection, owner, DEPLOYMENT, notice, key="k")
+        assert await keep(connection, letter)
+        assert not await keep(connection, letter)
     assert len(await desk.rows()) == 1
 
 
-async def test_telling_hurts_nobody_when_the_database_is_away(
-    database: Database, admin: Connection, owner: UUID, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The notice is lost and logged, and for a while none waits for it again but what is grave."""
-    desk = Desk(database, owner, [])
-    await admin.execute("alter table notifications rename to away")
-    await desk.fills("first")
-    await admin.execute("alter table away rename to notifications")
-    await desk.fills("second")
-    await desk.notices.tell(owner, DEPLOYMENT, one_of_each()[-1], key="grave")
-    desk.clock.move_to(T0 + BLIND_MS)
-    await desk.fills("third")
+async def test_what_is_only_to_be_read_is_not_sent(database: Database, owner: UUID) -> None:
+    """It is listed with the reason."""
+    async with inbox() as service:
+        desk = Desk(database, owner, [service.url])
+        desk.postbox.tell(owner, DEPLOYMENT, one_of_each()[-1], key="grave", unsent="a rehearsal")
+        await desk.postbox.empty()
+        await desk.outbox.empty()
 
-    assert [row.title.split(":")[0] for row in await desk.rows()] == [
-        "trend failed and was given up",
-        "third",
-    ]
-    for name in ("first", "second"):
-        assert f"a notice of fill (fill:{name}:{T0}) is lost" in caplog.text
-
-
-async def test_nobody_waits_long_to_tell_something(
-    database: Database, admin: Connection, owner: UUID, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where the database hangs, whoever tells goes on after a moment."""
-    monkeypatch.setattr("actors.notices.kept.PATIENCE_S", 0.05)
-    desk = Desk(database, owner, [])
-    async with admin.transaction():
-        await admin.execute("lock table notifications")
-        await desk.fills("trend")
-
-    assert await desk.rows() == []
+    assert service.asked == 0
+    assert [(row.state, row.error) for row in await desk.rows()] == [("suppressed", "a rehearsal")]
 
 
 async def test_a_flood_is_a_few_messages_and_loses_nothing(database: Database, owner: UUID) -> None:
@@ -250,7 +231,8 @@ async def test_two_notifiers_share_the_work(database: Database, owner: UUID) -> 
     async with inbox() as service:
         desk = Desk(database, owner, [service.url])
         for n, notice in enumerate(one_of_each()):
-            await desk.notices.tell(owner, DEPLOYMENT, notice, key=f"{n}")
+            desk.postbox.tell(owner, DEPLOYMENT, notice, key=f"{n}")
+        await desk.postbox.empty()
         one, other = desk.outbox, desk.again()
         await asyncio.gather(one.empty(), other.empty())
         await asyncio.gather(one.empty(), other.empty())
