@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -17,9 +17,8 @@ from hypothesis import HealthCheck, settings
 from db.connection import Connection, prepare_connection
 from db.embedded import Attached, attach
 from db.login import APP_ROLE
-from db.migrate import migrate
-from db.people import OWNER_EMAIL, ensure_user
 from db.pool import Database
+from tests.databases import EMPTY, OTHER_ID, OWNER_ID, make_template, one_of
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")  # a busy machine is no failure: no test looks at the wall's clock
@@ -32,11 +31,6 @@ for name in (
     "AGENTIC_NOTIFY_URLS",
 ):
     os.environ.pop(name, None)  # no test spends the money of whoever runs it, or tells anybody anything
-
-TEMPLATE = "agentic_template"
-OWNER_ID = UUID("00000000-0000-7000-8000-00000000000a")
-OTHER_ID = UUID("00000000-0000-7000-8000-00000000000b")
-OTHER_EMAIL = "other@localhost"
 
 
 @pytest.fixture(scope="session")
@@ -51,67 +45,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attached]:
     base = tmp_path_factory.getbasetemp()
     home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
     with attach(home, durable=False) as attached:
-        asyncio.run(_make_template(attached))
+        asyncio.run(make_template(attached))
         yield attached
-
-
-async def _make_template(server: Attached) -> None:
-    """Make the migrated template with its two people, once for all workers of the run."""
-    keeper = await asyncpg.connect(server.dsn("postgres"))
-    try:
-        await keeper.execute("select pg_advisory_lock(1)")
-        if await keeper.fetchval("select true from pg_database where datname = $1", TEMPLATE):
-            return
-        await keeper.execute("create database template_in_the_making")
-        await _fill_template(server.dsn("template_in_the_making"))
-        await keeper.execute(f"alter database template_in_the_making rename to {TEMPLATE}")
-    finally:
-        await keeper.close()
-
-
-async def _fill_template(dsn: str) -> None:
-    admin = await asyncpg.connect(dsn)
-    try:
-        await migrate(admin)
-        for user_id, email in ((OWNER_ID, OWNER_EMAIL), (OTHER_ID, OTHER_EMAIL)):
-            await admin.execute("insert into auth.users (id, email) values ($1, $2)", user_id, email)
-            await ensure_user(admin, email)
-    finally:
-        await admin.close()
-
-
-async def _create(server: Attached, options: str) -> str:
-    name = f"t_{uuid4().hex}"
-    keeper = await asyncpg.connect(server.dsn("postgres"))
-    try:
-        await keeper.execute(f"create database {name} {options}")
-    finally:
-        await keeper.close()
-    return name
-
-
-async def _drop(server: Attached, name: str) -> None:
-    keeper = await asyncpg.connect(server.dsn("postgres"))
-    try:
-        await keeper.execute(f"drop database {name} with (force)")
-    finally:
-        await keeper.close()
 
 
 @pytest.fixture
 async def database_url(server: Attached) -> AsyncIterator[str]:
     """The administrator's URL of this test's own database, migrated, with the owner in it."""
-    name = await _create(server, f"template {TEMPLATE} strategy wal_log")
-    yield server.dsn(name)
-    await _drop(server, name)
+    async with one_of(server) as url:
+        yield url
 
 
 @pytest.fixture
 async def empty_database_url(server: Attached) -> AsyncIterator[str]:
     """The administrator's URL of a database of this test's own with nothing in it."""
-    name = await _create(server, "strategy wal_log")
-    yield server.dsn(name)
-    await _drop(server, name)
+    async with one_of(server, EMPTY) as url:
+        yield url
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from db.connection import Connection
 from db.login import APP_ROLE
 from db.pool import Database
 from domain.time import ManualClock
-from tests.conftest import OWNER_ID
+from tests.databases import OWNER_ID
 from tests.integration.web.conftest import Site
 from web import health
 from web.app import make_app
