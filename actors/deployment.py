@@ -84,13 +84,13 @@ class DeploymentActor(Actor):
     async def started(self) -> None:
         """Get ready, see where the account stands, and go on from there."""
         await self._set_stage()
-        self._bulletin.lives += 1
         self._status = self._plan.row.status
         standing = await self._where()
         if self._status is Status.PROVISIONING:
             await self._move(Step.STARTED)
-            await self._bulletin.started()
+        self._bulletin.teller.started(self._plan, self._bulletin.now)
         await self._follow(standing)
+        await self._stage.ticker.settle(standing.ts)
         self._drive()
 
     async def stopping(self) -> None:
@@ -123,7 +123,7 @@ class DeploymentActor(Actor):
 
     @handles(Silent)
     async def silent(self, message: Silent) -> None:
-        await self._bulletin.silence(message.silence)
+        self._bulletin.silence(message.silence)
 
     # Ticks.
 
@@ -371,11 +371,11 @@ class DeploymentActor(Actor):
         if self._driving is not None:
             self._driving.cancel()
         await self._move(Step.STOPPED, reason)
-        holding = tuple(sorted(self._standing.positions)) if self._standing else ()
+        holding = self._bulletin.holding
         for command in (self._leaving | self._until_flat).values():
             await self._finish(command, {"status": self._status, "holding": list(holding)})
         self._leaving, self._until_flat = {}, {}
-        await self._bulletin.ended(reason, holding)
+        self._bulletin.teller.ended(reason, holding, self._bulletin.now)
         self._bulletin.show()
         self.stop()
 
@@ -391,13 +391,13 @@ class DeploymentActor(Actor):
     async def _finish(self, command: CommandRow, result: dict[str, Any]) -> None:
         async with self._office.database.as_worker() as connection:
             await store.finish(connection, command.id, result)
-        await self._bulletin.obeyed(command, CommandState.DONE, "")
+        self._bulletin.teller.obeyed(command, CommandState.DONE, "", self._bulletin.now)
 
     async def _refuse(self, command: CommandRow, why: str) -> None:
         async with self._office.database.as_worker() as connection:
             await store.fail(connection, command.id, why)
         self._bulletin.log("warning", f"could not {command.kind}", why=why)
-        await self._bulletin.obeyed(command, CommandState.FAILED, why)
+        self._bulletin.teller.obeyed(command, CommandState.FAILED, why, self._bulletin.now)
 
 
 class _Cannot(Exception):

@@ -21,13 +21,12 @@ from actors.leases import RENEW_EVERY_S, AccountTaken, Leases
 from actors.messages import Happened
 from actors.office import Office
 from actors.staging import Staging
-from actors.telling import notices_of
+from db.agent_state import load_states
 from db.deployments import move_deployment
 from db.errors import DatabaseError, Refused
 from db.fleet import Waiting, Wanted, waiting_commands, wanted
 from domain.deployments import CommandKind, Step
 from domain.feeds import parse_feed
-from domain.notices import GaveUp as GaveUpNotice
 from domain.time import SECOND_MS
 
 log = logging.getLogger(__name__)
@@ -53,9 +52,13 @@ class Children(Protocol):
         name: str,
         make: Callable[[], A],
         rank: int,
-        gave_up: Callable[[str, BaseException | None], None],
+        gave_up: Callable[[str, BaseException | None, str], None],
+        restarted: Callable[[str, str], None],
     ) -> Ref[A]:
-        """Start an actor under a name that is free."""
+        """Start an actor under a name that is free.
+
+        `gave_up` and `restarted` are told its name and its crash as a line for people; both are called in the loop.
+        """
 
     def is_running(self, name: str) -> bool:
         """Whether there is a child of this name, be it that it waits to be started again."""
@@ -87,6 +90,7 @@ class ChildGaveUp(Message["FleetActor"], frozen=True):
 
     name: str
     error: BaseException | None
+    line: str
 
 
 class Pair(msgspec.Struct):
@@ -167,10 +171,10 @@ class FleetActor(Actor):
             return  # its market was its own, and is over too
         pair = self._pairs.get(row.id)
         if pair is None:
-            pair = self._pairs[row.id] = Pair(row, Bulletin(self._office))
+            pair = self._pairs[row.id] = Pair(row, Bulletin(self._office, row))
         pair.row = row
         if not self._children.is_running(pair.engine_name):
-            pair.engine = self._spawn_engine(row)
+            pair.engine = self._spawn_engine(pair)
         if not row.status.is_over and not self._children.is_running(pair.deployment_name):
             pair.deployment = self._spawn_deployment(pair)
 
@@ -183,11 +187,13 @@ class FleetActor(Actor):
             partial(DeploymentActor, stage_it, engine, self._office, pair.bulletin),
             DEPLOYMENT_RANK,
             self._on_failed,
+            pair.bulletin.restarted,
         )
 
-    def _spawn_engine(self, row: Wanted) -> Ref[EngineActor]:
+    def _spawn_engine(self, pair: Pair) -> Ref[EngineActor]:
+        row = pair.row
         return self._children.spawn(
-            f"engine:{name_of(row)}",
+            pair.engine_name,
             partial(
                 EngineActor,
                 partial(self._staging.open_account, row.id),
@@ -197,6 +203,7 @@ class FleetActor(Actor):
             ),
             ENGINE_RANK,
             self._on_failed,
+            pair.bulletin.restarted,
         )
 
     def _tell(self, deployment_id: UUID, happened: Happened) -> None:
@@ -204,9 +211,7 @@ class FleetActor(Actor):
         pair = self._pairs.get(deployment_id)
         if pair is None:
             return
-        row = pair.row
-        for key, notice in notices_of(happened, row.account_id, name_of(row)):
-            self._office.notices.tell(row.user_id, row.id, notice, key=key)
+        pair.bulletin.teller.happened(happened)
         if pair.deployment is None:
             return
         try:
@@ -265,8 +270,8 @@ class FleetActor(Actor):
 
     # What fails.
 
-    def _on_failed(self, name: str, error: BaseException | None) -> None:
-        self.me.tell(ChildGaveUp(name, error))
+    def _on_failed(self, name: str, error: BaseException | None, line: str) -> None:
+        self.me.tell(ChildGaveUp(name, error, line))
 
     @handles(ChildGaveUp)
     async def gave_up(self, message: ChildGaveUp) -> None:
@@ -279,17 +284,22 @@ class FleetActor(Actor):
         await self._let_go(pair.row.id)
         if isinstance(message.error, AccountTaken | DatabaseError):
             return  # looked after again as soon as that is possible
-        await self._fail(pair.row, f"{message.name} gave up: {message.error}")
+        await self._fail(pair, f"{message.name} gave up: {message.line}")
 
-    async def _fail(self, row: Wanted, reason: str) -> None:
+    async def _fail(self, pair: Pair, reason: str) -> None:
         """Write down that a deployment can't go on, and tell its person."""
+        row = pair.row
         try:
             async with self._office.database.as_worker() as connection:
                 await move_deployment(connection, row.id, Step.GAVE_UP, reason=reason)
+                shown = await load_states(connection, [row.id])
         except Refused:
             return  # it was over
         except DatabaseError as error:
             log.warning("%s failed, which can't be written down: %s", name_of(row), error)
             return
-        notice = GaveUpNotice(ts=self.time.now_ms(), deployment=name_of(row), reason=reason)
-        self._office.notices.tell(row.user_id, row.id, notice, key=f"failed:{row.id}")
+        last = (
+            sorted(shown[row.id].positions) if row.id in shown else []
+        )  # an engine that never opened knows none
+        holding = pair.bulletin.holding or tuple(last)
+        pair.bulletin.teller.failed(reason, holding, self.time.now_ms())

@@ -1,5 +1,6 @@
 """What all actors of a process share: the database, what is told to people, and what is written down in batches."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ class Records:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._turn = asyncio.Lock()
         self._states: dict[UUID, Callable[[], StateRow]] = {}
         self._logs: list[LogRow] = []
         self._seen: list[SeenBar] = []
@@ -46,6 +48,10 @@ class Records:
 
     async def flush(self) -> None:
         """Write what waits. What a database out of reach does not take waits on."""
+        async with self._turn:  # so that nothing older is written after what is newer
+            await self._write()
+
+    async def _write(self) -> None:
         states, self._states = self._states, {}
         logs, self._logs = self._logs, []
         seen, self._seen = self._seen, []

@@ -156,20 +156,28 @@ class Staging:
 
     async def _ticker(self, plan: Plan, engine: Ref[EngineActor], history: History, digest: str) -> Ticker:
         row, database = plan.row, self.office.database
+        provider = for_deployment(self._provider, plan)
         trader, _ = await trader_of(
             database,
             row.user_id,
             plan.skill,
             plan.spec,
             plan.caps,
-            for_deployment(self._provider, plan),
+            provider,
             None,
             is_replayed_history=plan.feed.is_replay,
         )
         port = RemoteEngine(engine)
         memos = await self._memos(plan)
         agent = Agent(plan.skill, trader, history, port, str(row.account_id), digest, memos)
-        return Ticker(database, row.user_id, row.account_id, agent, port)
+        return Ticker(
+            database,
+            row.user_id,
+            row.account_id,
+            agent,
+            port,
+            lambda: provider.allowance.budgets(provider.clock.now_ms()),
+        )
 
     def _seen(self, plan: Plan, shared: OpenFeed) -> History:
         """What a Skill may look at of its feed."""

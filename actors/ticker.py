@@ -6,6 +6,8 @@ as far as it came.
 """
 
 import asyncio
+import logging
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -13,39 +15,65 @@ import msgspec
 from actors.kernel import ActorFailed, AskTimeout, Stopped
 from actors.messages import Seen
 from actors.port import RemoteEngine
+from actors.spending import Used, nearly_used
 from agent.asking import Stop
 from agent.run import SHUT, Agent, cut_short, open_tick, take
 from agent.tick import Tick
 from db.decisions import decision_at
+from db.errors import DatabaseError
+from db.journal import undecided_intent
 from db.pool import Database
 from db.records import decision_row, write_rows
 from domain.ids import decision_id
+from domain.inference import Budget
 from domain.snapshots import DecisionSnapshot, TickOutcome
+
+log = logging.getLogger(__name__)
 
 INTERRUPTED_NOTE = "the program ended while this tick was acting; what it had not done yet was left undone"
 ABANDONED_NOTE = "it was stopped or killed during this tick; what it had not done yet was left undone"
 
 
 class Ticked(msgspec.Struct, frozen=True):
-    """How a tick ended. `problem` says in one line what went wrong, where something did."""
+    """How a tick ended. `problem` says in one line what went wrong, where something did.
+
+    `refused_by` is a budget that did not allow for a call; `used` are those that are nearly used up, or are.
+    """
 
     ts: int
     outcome: TickOutcome
     snapshot: DecisionSnapshot | None = None
     problem: str = ""
+    refused_by: Budget | None = None
+    used: tuple[Used, ...] = ()
+
+    @property
+    def has_thought(self) -> bool:
+        """Whether a model was asked in it, or would have been but for a budget."""
+        return self.refused_by is not None or bool(self.snapshot and self.snapshot.calls)
 
 
 class Ticker:
-    """Takes the ticks of one deployment. `port` is the agent's own way to its engine."""
+    """Takes the ticks of one deployment. `port` is the agent's own way to its engine.
+
+    `budgets` gives those that its thinking has to fit in now.
+    """
 
     def __init__(
-        self, database: Database, user_id: UUID, account_id: UUID, agent: Agent, port: RemoteEngine
+        self,
+        database: Database,
+        user_id: UUID,
+        account_id: UUID,
+        agent: Agent,
+        port: RemoteEngine,
+        budgets: Callable[[], Sequence[Budget]] = list,
     ) -> None:
         self.agent = agent
         self._database = database
         self._user_id = user_id
         self._account_id = account_id
         self._port = port
+        self._budgets = budgets
         self._is_new = True  # since the start of this process, or of its engine
         self._is_given_up = False
 
@@ -62,18 +90,32 @@ class Ticker:
 
         Cancelled, it leaves the tick to the next process, or keeps what was done in it where it was given up.
         """
+        ticked = await self._take(ts)
+        if not ticked.has_thought:
+            return ticked
+        try:
+            used = await nearly_used(self._database, self._user_id, self._budgets(), ticked.refused_by)
+        except DatabaseError as error:  # it is looked at again after the next tick
+            log.warning("what is spent on thinking can't be looked up: %s", error)
+            return ticked
+        return msgspec.structs.replace(ticked, used=used)
+
+    async def _take(self, ts: int) -> Ticked:
         tick: Tick | None = None
         try:
             seen = await self._port.look(ts)
-            if self._is_new and (done := await self._begun_before(ts, seen)) is not None:
-                return done
+            if self._is_new:
+                await self._settle(ts, seen)
+                if (done := await self._decided_before(ts)) is not None:
+                    return done
             self._is_new = False
             if self._port.is_shut:
                 return Ticked(ts, SHUT.outcome)
             tick = open_tick(self.agent, ts)
             decision = await take(self.agent, tick)
         except Stop as stop:
-            return await self._cut_short(ts, tick, stop.kind, str(stop))
+            ticked = await self._cut_short(ts, tick, stop.kind, str(stop))
+            return msgspec.structs.replace(ticked, refused_by=stop.budget)
         except (ActorFailed, AskTimeout, Stopped) as error:
             self.start_again()
             return await self._cut_short(ts, tick, "engine", f"the engine did not answer: {error}")
@@ -87,18 +129,33 @@ class Ticker:
         await self._write(snapshot)
         return Ticked(ts, snapshot.outcome, snapshot, snapshot.note if snapshot.ended else "")
 
-    async def _begun_before(self, ts: int, seen: Seen) -> Ticked | None:
+    async def settle(self, ts: int) -> None:
+        """See to the tick that a process before this one was acting in when it ended, if there was one.
+
+        It is kept as interrupted, and not decided again. `ts` is the instant it is.
+        """
+        await self._settle(ts, await self._port.look(ts))
+
+    async def _settle(self, ts: int, seen: Seen) -> None:
+        async with self._database.as_worker() as connection:
+            begun = await undecided_intent(connection, self._account_id, seen.decided)
+        if begun is None or decision_id(self.agent.account, begun) != seen.decided:
+            return  # it is kept, or was no tick's: a halt's, or a person's
+        kept = cut_short(self.agent, open_tick(self.agent, ts), "interrupted", INTERRUPTED_NOTE)
+        await self._write(
+            msgspec.structs.replace(
+                kept, id=seen.decided, tick_ts=begun, outcome=TickOutcome.INTERRUPTED, context_digest=""
+            )
+        )
+
+    async def _decided_before(self, ts: int) -> Ticked | None:
         """What became of this tick in a process before this one; None where it has not been begun."""
         async with self._database.as_worker() as connection:
             row = await decision_at(connection, self._account_id, ts)
-        if row is not None:
-            return Ticked(ts, TickOutcome[row.outcome.upper()])
-        if seen.decided != decision_id(self.agent.account, ts):
+        if row is None:
             return None
-        kept = cut_short(self.agent, open_tick(self.agent, ts), "interrupted", INTERRUPTED_NOTE)
-        snapshot = msgspec.structs.replace(kept, outcome=TickOutcome.INTERRUPTED)
-        await self._write(snapshot)
-        return Ticked(ts, TickOutcome.INTERRUPTED, snapshot, INTERRUPTED_NOTE)
+        outcome = TickOutcome[row.outcome.upper()]
+        return Ticked(ts, outcome, None, INTERRUPTED_NOTE if outcome is TickOutcome.INTERRUPTED else "")
 
     async def _cut_short(self, ts: int, tick: Tick | None, ended: str, why: str) -> Ticked:
         """Keep how far a tick came, as far as the account could be seen, and what ended it."""

@@ -45,6 +45,8 @@ class Stop(Exception):
     """
 
     kind = "model"
+    budget: Budget | None = None
+    """Which budget is used up, where it is that."""
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:
         self.is_final = is_final
@@ -55,6 +57,10 @@ class OutOfBudget(Stop):
     """A budget of the run, the day or the deployment does not allow another call."""
 
     kind = "budget"
+
+    def __init__(self, reached: BudgetReached, *, is_final: bool) -> None:
+        self.budget = reached.budget
+        super().__init__(str(reached), is_final=is_final)
 
 
 class NotRecorded(Stop):
@@ -225,7 +231,7 @@ class Asker:
                 await self._ledger.reserve(budgets, worst)
             except BudgetReached as reached:
                 is_final = reached.budget == self._allowance.run
-                raise OutOfBudget(str(reached), is_final=is_final) from reached
+                raise OutOfBudget(reached, is_final=is_final) from reached
 
     async def _keep(self, made: "_Attempt", record: CallRecord, is_final: bool) -> Recorded:
         """Settle, and keep the call where calls are kept; gives what to go on from, which may be an earlier answer."""

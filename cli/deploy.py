@@ -110,7 +110,7 @@ async def _see_it_run(home: House, deployment_id: "UUID", feed: FeedSpec, follow
     from control import deployments
 
     if await deployments.is_anybody_running(home.database):
-        if feed.is_replay and feed.speed is None if follow is None else follow:
+        if feed.is_unpaced if follow is None else follow:
             await _watch(home, deployment_id, feed)
     elif follow is False:
         say("no `agentic up` is running; it begins when one does")

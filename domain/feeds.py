@@ -37,6 +37,11 @@ class FeedSpec(msgspec.Struct, frozen=True):
     def is_replay(self) -> bool:
         return self.kind == "replay"
 
+    @property
+    def is_unpaced(self) -> bool:
+        """Whether it is a replay that goes as fast as it can."""
+        return self.is_replay and self.speed is None
+
     def __str__(self) -> str:
         """As `parse_feed` reads it."""
         if self.kind == "replay":

@@ -162,13 +162,17 @@ class CommandEnded(Notice, frozen=True, kw_only=True):
 
 
 class BudgetUsed(Notice, frozen=True, kw_only=True):
-    """A budget for thinking is nearly spent, or spent. `budget` names it for people, such as "the day's budget"."""
+    """A budget for thinking is nearly used up, or is. `budget` names it for people, such as "the day's budget".
+
+    `is_used_up` also where something is left, but not enough for another call.
+    """
 
     kind = NoticeKind.BUDGET
 
     budget: str
     spent_usd: Decimal
     limit_usd: Decimal
+    is_used_up: bool = False
 
     @property
     def severity(self) -> Severity:
@@ -176,7 +180,7 @@ class BudgetUsed(Notice, frozen=True, kw_only=True):
 
     @property
     def is_reached(self) -> bool:
-        return self.spent_usd >= self.limit_usd
+        return self.is_used_up or self.spent_usd >= self.limit_usd
 
 
 class Restarted(Notice, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ class RunningActor(Running, Generic[A]):
     def __init__(self, child: ActorChild[A], system: System, around: Around) -> None:
         super().__init__(child, around)
         self._system = system
+        self._crash: BaseException | None = None
         self.ref = system.spawn(
             Spec(
                 name=child.name,
@@ -39,10 +40,12 @@ class RunningActor(Running, Generic[A]):
     def changed(self, change: Change) -> None:
         """Take note of a step after the first, as the kernel tells of it."""
         if change.exit is not None:
-            self.error = change.exit.error or self.error
+            self._crash = change.exit.error
+            self.error = self._crash or self.error
         if change.state is Life.STARTING:
-            self.restarts += 1
-        if change.state is Life.ENDED:
+            crash, self._crash = self._crash, None
+            self.start_again(crash)
+        elif change.state is Life.ENDED:
             assert change.exit is not None
             state = _ENDS[change.exit.ending]
             self.become(State.LEFT_BEHIND if state is State.STOPPED and self._is_left() else state)

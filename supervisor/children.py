@@ -21,8 +21,11 @@ A = TypeVar("A", bound="Actor")
 
 Kind = Literal["actor", "service"]
 
-OnFailed = Callable[[str, BaseException | None], None]
-"""Told the child's name and its last error when it is given up. Must be quick, such as a `tell`."""
+OnFailed = Callable[[str, BaseException | None, str], None]
+"""Told the child's name and its last error, also as a line that may be shown, when it is given up. Must be quick."""
+
+OnRestart = Callable[[str, str], None]
+"""Told the child's name and that line of its crash when it is started again after one. Must be quick."""
 
 
 class State(StrEnum):
@@ -54,6 +57,7 @@ class Child(msgspec.Struct, frozen=True, kw_only=True):
     stop_s: float = 5.0
     rank: int = 0
     on_failed: OnFailed | None = None
+    on_restart: OnRestart | None = None
 
 
 class ActorChild(Child, Generic[A], frozen=True, kw_only=True):

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from actors.kernel import Time
 from actors.kernel.exits import in_one_line
-from supervisor.children import Child, ChildView, OnFailed, State
+from supervisor.children import Child, ChildView, State
 from supervisor.policy import Policy
 
 log = logging.getLogger(__name__)
@@ -55,14 +56,26 @@ class Running(ABC):
         if state not in (State.STARTING, State.STOPPING):
             self.is_settled.set()
         if state is State.FAILED and self.child.on_failed is not None:
-            self._tell_owner(self.child.on_failed)
+            tell = partial(self.child.on_failed, self.child.name, self.error, self._line_of(self.error))
+            self._tell_owner(tell, "given up")
         self._changed(self)
 
-    def _tell_owner(self, on_failed: OnFailed) -> None:
+    def start_again(self, error: BaseException | None) -> None:
+        """Come to another start: after a crash with this error, or by hand."""
+        self.restarts += 1
+        if error is not None and self.child.on_restart is not None:
+            tell = partial(self.child.on_restart, self.child.name, self._line_of(error))
+            self._tell_owner(tell, "started again")
+        self.become(State.STARTING)
+
+    def _tell_owner(self, tell: Callable[[], None], what: str) -> None:
         try:
-            on_failed(self.child.name, self.error)
+            tell()
         except Exception:  # an owner that can't be told, such as by a full mailbox, holds up nobody
-            log.exception("the owner of %s could not be told that it was given up", self.child.name)
+            log.exception("the owner of %s could not be told that it was %s", self.child.name, what)
+
+    def _line_of(self, error: BaseException | None) -> str:
+        return self._redact(in_one_line(error)) if error else "it ended"
 
     def view(self) -> ChildView:
         """Show it as it stands."""
@@ -73,5 +86,5 @@ class Running(ABC):
             state=self.state,
             since_ts=self._since_ts,
             restarts=self.restarts,
-            last_error=self._redact(in_one_line(self.error)) if self.error else None,
+            last_error=self._line_of(self.error) if self.error else None,
         )

@@ -93,8 +93,7 @@ class RunningService(Running):
             log.warning("%s; it is started again in %.1f s", exit, delay_s, exc_info=error)
             self.become(State.WAITING)
             await self.time.sleep(delay_s)
-            self.restarts += 1
-            self.become(State.STARTING)
+            self.start_again(error)
 
     def _end(self, error: Exception | None) -> None:
         if error is None:

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from actors.kernel import Time
 from actors.notices.kept import Letter, keep
 from actors.notices.texts import prepare
 from db.errors import Conflict, DatabaseError, NotPermitted, Refused
 from db.pool import Database
 from domain.notices import Notice, Severity
-from domain.time import Clock
 from simulator.report.words import plural
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,9 @@ HOPELESS = (Refused, Conflict, NotPermitted)
 class Postbox:
     """The `domain.notices.Notices` of a process. `opened` is a service that empties it all the while."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, time: Time) -> None:
         self._database = database
-        self._clock = clock
+        self._time = time
         self._waiting: deque[Letter] = deque()
         self._came = asyncio.Event()
         prepare()
@@ -49,7 +49,7 @@ class Postbox:
         if len(self._waiting) >= MOST_WAITING:
             self._lose_one()
         letter = Letter(
-            ts=self._clock.now_ms(),
+            ts=self._time.now_ms(),
             user_id=user_id,
             deployment_id=deployment_id,
             notice=notice,
@@ -106,7 +106,7 @@ class Postbox:
                 if not is_away:
                     log.warning("%s can't be kept yet: %s", self._those_that_wait, error)
                 is_away = True
-                await asyncio.sleep(PAUSE_S)
+                await self._time.sleep(PAUSE_S)
             else:
                 is_away = False
                 await self._came.wait()

@@ -48,9 +48,10 @@ class SupervisedChildren:
         name: str,
         make: Callable[[], A],
         rank: int,
-        gave_up: Callable[[str, BaseException | None], None],
+        gave_up: Callable[[str, BaseException | None, str], None],
+        restarted: Callable[[str, str], None],
     ) -> Ref[A]:
-        """Start an actor that is started again when it fails, and tell when it is given up."""
+        """Start an actor that is started again when it fails, and tell of that, and when it is given up."""
         return self._supervisor.spawn(
             ActorChild(
                 name=name,
@@ -59,6 +60,7 @@ class SupervisedChildren:
                 start_s=START_S,
                 rank=rank,
                 on_failed=gave_up,
+                on_restart=restarted,
                 make=make,
             )
         )
@@ -92,7 +94,7 @@ def children(
 ) -> "Sequence[Child]":
     """The fleet. `only` names certain deployments; None: all that nobody else looks after."""
     database, clock = home.database, home.clock
-    notices = Postbox(database, clock)
+    notices = Postbox(database, supervisor.time)
     office = Office(database, clock, supervisor.owner, notices, Records(database, clock))
     leases = Leases(database, supervisor.owner, time.monotonic, is_gone=is_gone)
     feeds = Feeds(maker(database.as_worker, supervisor.time), SupervisedFeeds(supervisor))

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -30,15 +31,17 @@ A = TypeVar("A", bound=Actor)
 
 
 class AtOnce:
-    """A policy that starts a crashed actor again at once, so many times."""
+    """A policy that starts a crashed actor again at once, so many times, and tells of it."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, restarted: Callable[[str], None]) -> None:
         self.left = most
+        self._restarted = restarted
 
     def after(self, exit: Exit, now_s: float) -> float | None:
         if exit.error is None or not self.left:
             return None
         self.left -= 1
+        self._restarted(str(exit.error))
         return 0.0
 
 
@@ -56,19 +59,20 @@ class Children:
         name: str,
         make: Callable[[], A],
         rank: int,
-        gave_up: Callable[[str, BaseException | None], None],
+        gave_up: Callable[[str, BaseException | None, str], None],
+        restarted: Callable[[str, str], None],
     ) -> Ref[A]:
-        policy: Policy = AtOnce(self.restarts)
+        policy: Policy = AtOnce(self.restarts, partial(restarted, name))
         ref = self.system.spawn(Spec(name=name, make=make, policy=policy))
         watching = asyncio.ensure_future(self._watch(ref, gave_up))
         self._watching.add(watching)
         watching.add_done_callback(self._watching.discard)
         return ref
 
-    async def _watch(self, ref: Ref[Any], gave_up: Callable[[str, BaseException | None], None]) -> None:
+    async def _watch(self, ref: Ref[Any], gave_up: Callable[[str, BaseException | None, str], None]) -> None:
         end = await ref.ended()
         if end.error is not None:
-            gave_up(ref.name, end.error)
+            gave_up(ref.name, end.error, str(end.error))
 
     def is_running(self, name: str) -> bool:
         return self.system.find(name) is not None

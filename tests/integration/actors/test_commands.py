@@ -114,10 +114,10 @@ class Stage:
         return [entry for entry in await self.journal() if isinstance(entry, Fill)]
 
 
-async def staged(database: Database, owner: UUID, text: str) -> Stage:
+async def staged(database: Database, owner: UUID, text: str, **more: Any) -> Stage:
     await keep_market(database, hours=200)
     version = await version_of(database, owner, text)
-    return Stage(database, owner, await deploy(database, owner, version, FEED))
+    return Stage(database, owner, await deploy(database, owner, version, FEED), **more)
 
 
 @pytest.fixture

@@ -39,10 +39,11 @@ SKILL = skill_text(
 class Stage:
     """One deployment on a synthetic market, in a process whose time the test moves."""
 
-    def __init__(self, database: Database, owner: UUID, deployment: UUID) -> None:
+    def __init__(self, database: Database, owner: UUID, deployment: UUID, **more: Any) -> None:
         self.database, self.owner, self.deployment = database, owner, deployment
         self.time = ManualTime(T0 + 20 * SECOND_MS)
-        self.process = Process(database, live_by=self.time)
+        self._more = more
+        self.process = Process(database, live_by=self.time, **more)
 
     async def begun(self) -> None:
         self.process.look()
@@ -113,12 +114,20 @@ class Stage:
     async def again(self, *, after_ms: int) -> None:
         """Start another process, after a while."""
         self.time = ManualTime(self.time.now_ms() + after_ms)
-        self.process = Process(self.database, live_by=self.time)
+        self.process = Process(self.database, live_by=self.time, **self._more)
 
     async def state(self) -> StateRow:
-        await self.process.office.records.flush()
-        async with self.database.as_worker() as connection:
-            return (await load_states(connection, [self.deployment]))[self.deployment]
+        """What it shows of itself, as soon as it shows anything."""
+        found: dict[UUID, StateRow] = {}
+
+        async def is_shown() -> bool:
+            await self.process.office.records.flush()
+            async with self.database.as_worker() as connection:
+                found.update(await load_states(connection, [self.deployment]))
+            return bool(found)
+
+        await until(is_shown)
+        return found[self.deployment]
 
     async def account_id(self) -> UUID:
         return (await row_of(self.database, self.deployment)).account_id

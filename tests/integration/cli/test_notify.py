@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from actors.kernel import ManualTime
 from actors.notices.postbox import Postbox
 from cli.doctor import look_into_database
 from cli.doctor_notify import check_notifications
@@ -13,7 +14,7 @@ from config.settings import load_settings
 from db.connection import Connection
 from db.pool import Database
 from domain.notices import Filled
-from domain.time import DAY_MS, ManualClock
+from domain.time import DAY_MS
 from tests.integration.cli.conftest import Agentic
 from tests.standins.inbox import inbox_thread
 from tests.unit.actors.notices.samples import T0, fill
@@ -23,12 +24,12 @@ TOKEN = "planted-0123456789"
 
 async def tell(database: Database, user_id: UUID, *names: str) -> None:
     """Tell of a fill of each deployment, a minute apart."""
-    clock = ManualClock(T0)
-    postbox = Postbox(database, clock)
+    time = ManualTime(T0)
+    postbox = Postbox(database, time)
     for name in names:
         filled = Filled(ts=T0, deployment=name, fills=(fill(),))
         postbox.tell(user_id, None, filled, key=name)
-        clock.move_to(clock.now_ms() + 60_000)
+        await time.advance(60_000)
     await postbox.empty()
 
 

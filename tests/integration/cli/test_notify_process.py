@@ -7,7 +7,7 @@ from uuid import UUID
 
 import anyio
 
-from actors.kernel import ManualTime
+from actors.kernel import ManualTime, WallTime
 from actors.notices.postbox import Postbox
 from cli.boot import House
 from cli.groups.notifications import children
@@ -16,7 +16,6 @@ from db.boot import Prepared
 from db.connection import Connection
 from db.pool import Database
 from domain.notices import GaveUp
-from domain.time import SystemClock
 from supervisor.supervisor import Identity, Supervisor
 from tests.integration.cli.test_up import LONGEST_S, started
 from tests.standins.inbox import inbox_thread
@@ -69,7 +68,7 @@ async def test_what_one_process_tells_another_sends(
         options = {"DATABASE_URL": database_url, "AGENTIC_NOTIFY_URLS": urls, "AGENTIC_LOG_LEVEL": "debug"}
         with started(tmp_path / "home", "--group", "notifications", **options) as (process, said):
             notice = GaveUp(ts=0, deployment="trend", reason="crashed 5 times in 60 s")
-            postbox = Postbox(database, SystemClock())
+            postbox = Postbox(database, WallTime())
             postbox.tell(owner, None, notice, key="failed")
             await postbox.empty()
             await settled(admin)

@@ -25,6 +25,7 @@ class Diary:
     def __init__(self) -> None:
         self.said: list[str] = []
         self.failures: list[tuple[str, str]] = []
+        self.crashes: list[tuple[str, str]] = []
         self.release = asyncio.Event()
 
     def service(
@@ -53,11 +54,17 @@ class Diary:
                     await at_end()
                 self.said.append(f"stop {name}")
 
-        return Service(name=name, group="web", make=running, on_failed=self.failed, **rest)
+        return Service(
+            name=name, group="web", make=running, on_failed=self.failed, on_restart=self.restarted, **rest
+        )
 
-    def failed(self, name: str, error: BaseException | None) -> None:
+    def failed(self, name: str, error: BaseException | None, line: str) -> None:
         """Who is told that one was given up."""
-        self.failures.append((name, str(error)))
+        self.failures.append((name, line))
+
+    def restarted(self, name: str, line: str) -> None:
+        """Who is told that one is started again after a crash."""
+        self.crashes.append((name, line))
 
     async def stubborn(self) -> None:
         """Something that does not let itself be cancelled, until it is released."""

@@ -51,7 +51,8 @@ async def test_one_that_can_not_start_is_given_up_and_the_others_run() -> None:
 
     assert before == [State.WAITING, State.RUNNING]
     assert after == [State.FAILED, State.RUNNING]
-    assert diary.failures == [("bad", "bad can't start")]
+    assert diary.failures == [("bad", "OSError: bad can't start")]
+    assert diary.crashes == diary.failures * QUICK.most
     assert diary.said.count("start bad") == 1 + QUICK.most
     assert keeper.troubles() == ["bad is failed."]
     await keeper.shutdown()

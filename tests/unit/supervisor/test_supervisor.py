@@ -152,7 +152,7 @@ async def test_an_actor_is_restarted_by_its_rules_and_given_up() -> None:
     """The reference stays the same meanwhile; its owner is told at the end, and the others go on."""
     said, diary, time = list[str](), Diary(), ManualTime(NOW)
     keeper = supervisor(time)
-    ref = keeper.spawn(worker(said, rules=QUICK, on_failed=diary.failed))
+    ref = keeper.spawn(worker(said, rules=QUICK, on_failed=diary.failed, on_restart=diary.restarted))
     other = keeper.spawn(worker(said, "other"))
     for pause_ms in (500, 1_000):
         ref.tell(Crash())
@@ -167,7 +167,8 @@ async def test_an_actor_is_restarted_by_its_rules_and_given_up() -> None:
     view = seen(keeper, "worker")
 
     assert (view.state, view.restarts, view.last_error) == (State.FAILED, 2, "ValueError: told to crash")
-    assert diary.failures == [("worker", "told to crash")]
+    assert diary.failures == [("worker", "ValueError: told to crash")]
+    assert diary.crashes == diary.failures * 2
     assert said[-1] == "here"
     assert keeper.troubles() == []  # it was a passing one: its owner's business
     await keeper.shutdown()
@@ -233,7 +234,7 @@ async def test_an_actor_that_can_not_be_ended_is_left_behind() -> None:
 async def test_an_owner_that_can_not_be_told_holds_up_nobody(caplog: pytest.LogCaptureFixture) -> None:
     """As one whose mailbox is full: the child is given up all the same, and it is logged."""
 
-    def full(name: str, error: BaseException | None) -> None:
+    def full(name: str, error: BaseException | None, line: str) -> None:
         raise ValueError("full")
 
     said, time = list[str](), ManualTime(NOW)
@@ -247,14 +248,33 @@ async def test_an_owner_that_can_not_be_told_holds_up_nobody(caplog: pytest.LogC
     await keeper.shutdown()
 
 
+async def test_a_start_by_hand_is_no_crash() -> None:
+    """Its owner is told of crashes only, also of one from before that was told already."""
+    said, diary, time = list[str](), Diary(), ManualTime(NOW)
+    keeper = supervisor(time)
+    ref = keeper.spawn(worker(said, on_restart=diary.restarted))
+    ref.tell(Crash())
+    await settle()
+    await time.advance(500)
+    await keeper.restart("worker")
+    await settle()
+
+    assert seen(keeper, "worker").restarts == 2
+    assert diary.crashes == [("worker", "ValueError: told to crash")]
+    await keeper.shutdown()
+
+
 async def test_an_error_is_shown_without_the_keys_in_it() -> None:
-    """Errors of others repeat what they were given; the tree goes to terminals and into the database."""
-    said, time = list[str](), ManualTime(NOW)
+    """Errors of others repeat what they were given; they go to terminals, people, and into the database."""
+    said, diary, time = list[str](), Diary(), ManualTime(NOW)
     keeper = Supervisor(supervisor().identity, time, lambda: 0.0, Redactor(["told to"]))
-    ref = keeper.spawn(worker(said))
+    ref = keeper.spawn(worker(said, on_restart=diary.restarted))
     ref.tell(Crash())
     await settle()
     tree = keeper.tree()
+    await time.advance(500)
+
+    assert diary.crashes == [("worker", "ValueError: [hidden] crash")]
 
     assert tree.children[0].last_error == "ValueError: [hidden] crash"
     assert tree.problems == ["worker is waiting: ValueError: [hidden] crash"]

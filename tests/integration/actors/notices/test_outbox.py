@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from actors.kernel import ManualTime
 from actors.notices.kept import Letter, keep
 from actors.notices.outbox import CLAIM_MS, FIRST_PAUSE_MS, LOST, NOBODY, NOT_THE_OWNER, Outbox, pause_ms
 from actors.notices.outside import Messenger, receivers_of
@@ -19,7 +20,7 @@ from db.connection import Connection
 from db.notifications import NotificationRow, list_notifications
 from db.pool import Database
 from domain.notices import Filled, Severity
-from domain.time import DAY_MS, HOUR_MS, MINUTE_MS, ManualClock
+from domain.time import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.standins.inbox import Inbox, inbox
 from tests.unit.actors.notices.samples import T0, fill, one_of_each
 
@@ -31,7 +32,7 @@ class Desk:
     """An outbox on a clock that the test moves, and notices to put into it."""
 
     def __init__(self, database: Database, owner: UUID, urls: Sequence[str]) -> None:
-        self.database, self.owner, self.clock = database, owner, ManualClock(T0)
+        self.database, self.owner, self.clock = database, owner, ManualTime(T0)
         self.postbox = Postbox(database, self.clock)
         self.urls = urls
         self.outbox = self.again()
@@ -53,7 +54,7 @@ class Desk:
 
     async def later(self, ms: int) -> None:
         """Let time pass, and the outbox be emptied."""
-        self.clock.move_to(self.clock.now_ms() + ms)
+        await self.clock.advance(ms)
         await self.outbox.empty()
 
     async def rows(self, user: UUID | None = None) -> list[NotificationRow]:

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
+from actors.kernel import ManualTime
 from actors.notices import postbox as module
 from actors.notices.postbox import Postbox
 from db.connection import Connection
 from db.notifications import list_notifications
 from db.pool import Database
 from domain.notices import Filled, GaveUp, Severity
-from domain.time import ManualClock
 from tests.unit.actors.notices.samples import T0, fill
 
 PATIENCE_S = 60.0
@@ -20,8 +20,13 @@ NOBODY = UUID(int=99)
 
 
 @pytest.fixture
-def postbox(database: Database) -> Postbox:
-    return Postbox(database, ManualClock(T0))
+def postbox(database: Database, time: ManualTime) -> Postbox:
+    return Postbox(database, time)
+
+
+@pytest.fixture
+def time() -> ManualTime:
+    return ManualTime(T0)
 
 
 def tell(postbox: Postbox, owner: UUID, *names: str, severity: Severity = Severity.INFO) -> None:
@@ -65,19 +70,20 @@ async def test_what_the_database_can_not_take_waits_for_it(
     admin: Connection,
     owner: UUID,
     postbox: Postbox,
+    time: ManualTime,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And is kept, each once, when it is back. It is logged once."""
-    monkeypatch.setattr(module, "PAUSE_S", 0.01)
     await admin.execute("alter table notifications rename to away")
     async with postbox.opened():
         tell(postbox, owner, "first")
         await until(lambda: "can't be kept yet" in caplog.text)
         tell(postbox, owner, "second")
+        await time.advance(1_000)
         await admin.execute("alter table away rename to notifications")
         async with asyncio.timeout(PATIENCE_S):
             while await kept(database, owner) != ["first", "second"]:
+                await time.advance(1_000)
                 await asyncio.sleep(0.01)
     assert caplog.text.count("can't be kept yet") == 1
 
