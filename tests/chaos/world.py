@@ -149,6 +149,8 @@ class World:
     async def _apply(self, fault: Fault, second: int) -> None:
         one = self.deployments[fault.who]
         self.struck.append(str(fault))
+        if not self.processes:
+            await self.start()
         await _APPLY[fault.kind](self, fault, one, second)
 
     def _at_point(self, fault: Fault, strike: Callable[[Process], None]) -> None:
