@@ -7,18 +7,20 @@ writes down where everybody stands.
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from actors.bulletin import Bulletin
+from actors.caretaker import CaretakerActor, Commanded, Heard
 from actors.deployment import DeploymentActor
 from actors.deployment_messages import Ordered, Told, Urgent
 from actors.engine import EngineActor
 from actors.kernel import Actor, MailboxFull, Message, Ref, handles
 from actors.leases import RENEW_EVERY_S, AccountTaken, Leases
 from actors.messages import Happened
+from actors.obeying import end_left_over
 from actors.office import Office
 from actors.staging import Staging
 from db.agent_state import load_states
@@ -26,7 +28,6 @@ from db.deployments import move_deployment
 from db.errors import DatabaseError, Refused
 from db.fleet import Waiting, Wanted, waiting_commands, wanted
 from domain.deployments import CommandKind, Step
-from domain.feeds import parse_feed
 from domain.time import SECOND_MS
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,8 @@ class Children(Protocol):
         `gave_up` and `restarted` are told its name and its crash as a line for people; both are called in the loop.
         """
 
-    def is_running(self, name: str) -> bool:
-        """Whether there is a child of this name, be it that it waits to be started again."""
+    def find(self, name: str) -> Ref[Any] | None:
+        """The child of this name, be it that it waits to be started again; None where there is none."""
 
     async def stop(self, name: str) -> None:
         """End a child in order; does nothing where there is none."""
@@ -72,7 +73,7 @@ class Look(Message["FleetActor"], frozen=True):
 
 
 class Renew(Message["FleetActor"], frozen=True):
-    """Prolong the leases, and end those of processes that were killed."""
+    """Prolong the leases, and end those of processes that were killed, and the commands that nobody will take."""
 
 
 class Flush(Message["FleetActor"], frozen=True):
@@ -94,12 +95,13 @@ class ChildGaveUp(Message["FleetActor"], frozen=True):
 
 
 class Pair(msgspec.Struct):
-    """A deployment's two actors. `deployment` is None where only its account is watched."""
+    """A deployment's two actors; where it is over, a caretaker is in its place."""
 
     row: Wanted
     bulletin: Bulletin
     engine: Ref[EngineActor] | None = None
     deployment: Ref[DeploymentActor] | None = None
+    caretaker: Ref[CaretakerActor] | None = None
 
     @property
     def engine_name(self) -> str:
@@ -108,6 +110,15 @@ class Pair(msgspec.Struct):
     @property
     def deployment_name(self) -> str:
         return f"deployment:{name_of(self.row)}"
+
+    @property
+    def caretaker_name(self) -> str:
+        return f"caretaker:{name_of(self.row)}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its children are called, in the order in which they stop."""
+        return self.deployment_name, self.caretaker_name, self.engine_name
 
 
 def name_of(row: Wanted) -> str:
@@ -166,21 +177,33 @@ class FleetActor(Actor):
             self._pass_on(command)
 
     def _look_after(self, row: Wanted) -> None:
-        """Start what is missing of a deployment. Of one that is over, its engine goes on watching what it holds."""
-        if row.status.is_over and parse_feed(row.feed).is_replay:
-            return  # its market was its own, and is over too
+        """Start what is missing of a deployment. Of one that is over, its engine and a caretaker are left.
+
+        What runs is asked for each time: it outlives a crash of this actor.
+        """
         pair = self._pairs.get(row.id)
         if pair is None:
             pair = self._pairs[row.id] = Pair(row, Bulletin(self._office, row))
         pair.row = row
-        if not self._children.is_running(pair.engine_name):
-            pair.engine = self._spawn_engine(pair)
-        if not row.status.is_over and not self._children.is_running(pair.deployment_name):
-            pair.deployment = self._spawn_deployment(pair)
+        pair.engine = self._children.find(pair.engine_name) or self._spawn_engine(pair)
+        pair.deployment = self._children.find(pair.deployment_name)
+        pair.caretaker = self._children.find(pair.caretaker_name)
+        if not row.status.is_over:
+            pair.deployment = pair.deployment or self._spawn_deployment(pair, pair.engine)
+        elif pair.deployment is None:  # else it is about to end, and finishes what it was told
+            pair.caretaker = pair.caretaker or self._spawn_caretaker(pair, pair.engine)
 
-    def _spawn_deployment(self, pair: Pair) -> Ref[DeploymentActor]:
-        engine = pair.engine
-        assert engine is not None
+    def _spawn_caretaker(self, pair: Pair, engine: Ref[EngineActor]) -> Ref[CaretakerActor]:
+        row = pair.row
+        return self._children.spawn(
+            pair.caretaker_name,
+            partial(CaretakerActor, engine, self._office, pair.bulletin, row.id, row.status),
+            DEPLOYMENT_RANK,
+            self._on_failed,
+            pair.bulletin.restarted,
+        )
+
+    def _spawn_deployment(self, pair: Pair, engine: Ref[EngineActor]) -> Ref[DeploymentActor]:
         stage_it = partial(self._staging.stage, pair.row.id, engine)
         return self._children.spawn(
             pair.deployment_name,
@@ -212,18 +235,18 @@ class FleetActor(Actor):
         if pair is None:
             return
         pair.bulletin.teller.happened(happened)
-        if pair.deployment is None:
-            return
         try:
-            pair.deployment.tell(Told(happened))
+            if pair.deployment is not None:
+                pair.deployment.tell(Told(happened))
+            if pair.caretaker is not None:
+                pair.caretaker.tell(Heard(happened))
         except MailboxFull as error:  # an engine stops for nobody who does not listen
-            log.warning("%s is not told what happened in its account: %s", pair.deployment_name, error)
+            log.warning("what happened in the account of %s is not told: %s", name_of(pair.row), error)
 
     async def _let_go(self, deployment_id: UUID) -> None:
         """Stop looking after a deployment that is over, or that somebody else looks after now."""
-        pair = self._pairs.pop(deployment_id)
-        await self._children.stop(pair.deployment_name)
-        await self._children.stop(pair.engine_name)
+        for name in self._pairs.pop(deployment_id).names:
+            await self._children.stop(name)
 
     # What people want.
 
@@ -243,12 +266,15 @@ class FleetActor(Actor):
 
     def _pass_on(self, command: Waiting) -> None:
         pair = self._pairs.get(command.deployment_id)
-        if pair is None or pair.deployment is None:
+        if pair is None:
             return
         try:
-            pair.deployment.tell(Urgent(command.id) if command.kind in URGENT else Ordered(command.id))
+            if pair.deployment is not None:
+                pair.deployment.tell(Urgent(command.id) if command.kind in URGENT else Ordered(command.id))
+            elif pair.caretaker is not None:
+                pair.caretaker.tell(Commanded(command.id))
         except MailboxFull:
-            log.warning("%s has no room for a command; it is told again", pair.deployment_name)
+            log.warning("%s has no room for a command; it is told again", name_of(pair.row))
 
     # What all have in common.
 
@@ -257,6 +283,7 @@ class FleetActor(Actor):
         try:
             await self._leases.renew()
             await self._leases.end_those_of_the_gone()
+            await end_left_over(self._office.database)
         except DatabaseError as error:
             log.warning("leases can't be renewed: %s", error)
 
@@ -276,9 +303,7 @@ class FleetActor(Actor):
     @handles(ChildGaveUp)
     async def gave_up(self, message: ChildGaveUp) -> None:
         """A deployment that can't go on has failed, unless it is only that something else is missing for now."""
-        pair = next(
-            (p for p in self._pairs.values() if message.name in (p.engine_name, p.deployment_name)), None
-        )
+        pair = next((pair for pair in self._pairs.values() if message.name in pair.names), None)
         if pair is None:
             return
         await self._let_go(pair.row.id)

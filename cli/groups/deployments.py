@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from actors.fleet import Commands, FleetActor, Look
@@ -65,8 +65,8 @@ class SupervisedChildren:
             )
         )
 
-    def is_running(self, name: str) -> bool:
-        return self._supervisor.find(name) is not None
+    def find(self, name: str) -> Ref[Any] | None:
+        return self._supervisor.find(name)
 
     async def stop(self, name: str) -> None:
         if self._supervisor.find(name) is not None:

@@ -74,8 +74,8 @@ class Children:
         if end.error is not None:
             gave_up(ref.name, end.error, str(end.error))
 
-    def is_running(self, name: str) -> bool:
-        return self.system.find(name) is not None
+    def find(self, name: str) -> Ref[Any] | None:
+        return self.system.find(name)
 
     async def stop(self, name: str) -> None:
         if (ref := self.system.find(name)) is not None:
@@ -125,7 +125,11 @@ class Process:
         self.staging = Staging(self.office, self.leases, provider, Replays(database), self.feeds, self.time)
         self.children = Children(self.system, restarts)
         self.fleet = self.system.spawn(
-            Spec(name="fleet", make=lambda: FleetActor(self.office, self.leases, self.staging, self.children))
+            Spec(
+                name="fleet",
+                make=lambda: FleetActor(self.office, self.leases, self.staging, self.children),
+                policy=AtOnce(restarts, lambda *_: None),
+            )
         )
 
     def look(self) -> None:
