@@ -1,4 +1,4 @@
-"""The chores around the job, each beside its limit: the import of a million bars, the help, the first page."""
+"""The chores around the job, each beside its limit: importing a million bars, the help, the first page, a comeback."""
 
 import http.client
 import signal
@@ -17,6 +17,7 @@ from bench.peers.job import import_file
 from bench.product import AGENTIC, Home
 
 LIMITS = ROOT / "bench" / "limits"
+DEPLOYMENTS = 50
 _START_LIMIT_S = 120.0
 
 
@@ -92,6 +93,13 @@ def chores(home: Home, data: Path) -> list[Chore]:
             _reached("agentic"),
             _reached("bare"),
         ),
+        Chore(
+            f"`agentic up` after `kill -9`, until {DEPLOYMENTS} deployments tick again",
+            f"a bare process that stores {DEPLOYMENTS} rows",
+            10.0,
+            _came_back(home),
+            lambda number: _seconds([python, str(LIMITS / "bare_comeback.py"), home.dsn, str(DEPLOYMENTS)]),
+        ),
     ]
 
 
@@ -123,14 +131,27 @@ def _start_bare(home: Home) -> Callable[[int], float]:
     return start
 
 
+def _came_back(home: Home) -> Callable[[int], float]:
+    def come_back(number: int) -> float:
+        folder = str(home.folder / f"comeback{number}")
+        return _said_s([sys.executable, "-m", "bench.comeback", folder, str(DEPLOYMENTS)])
+
+    return come_back
+
+
 def _reached(side: str) -> Callable[[int], float]:
     def reach(number: int) -> float:
-        process = measure([sys.executable, "-m", "bench.reach", side], clean_environment(), folder=ROOT)
-        if process.exit_code:
-            raise NotAvailable(process.reason())
-        return float(process.output)
+        return _said_s([sys.executable, "-m", "bench.reach", side])
 
     return reach
+
+
+def _said_s(command: Sequence[str]) -> float:
+    """Run one of the bench's own modules, which prints the seconds it measured."""
+    process = measure(command, clean_environment(), folder=ROOT)
+    if process.exit_code:
+        raise NotAvailable(process.reason())
+    return float(process.output)
 
 
 def free_port() -> int:
