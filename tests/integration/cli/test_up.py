@@ -41,7 +41,9 @@ def started(home: Path, *options: str, **environment: str) -> Iterator[tuple[sub
     watchdog.start()
     assert process.stdout
     try:
-        yield process, json.loads("".join(iter_document(process.stdout)))
+        said = "".join(iter_document(process.stdout))
+        assert said, f"it did not come up: {process.communicate()[1]}"
+        yield process, json.loads(said)
     finally:
         watchdog.cancel()
         process.kill()
