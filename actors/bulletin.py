@@ -12,8 +12,9 @@ from actors.plan import Plan
 from actors.telling import Teller
 from actors.ticker import Ticked
 from db.agent_state import StateRow
+from db.commands import CommandRow
 from db.fleet import Wanted
-from domain.deployments import Status, Step
+from domain.deployments import CommandState, Status, Step
 from domain.time import iso
 from market.feeds.due import Due
 from market.feeds.freshness import Silence
@@ -61,7 +62,25 @@ class Bulletin:
         if self._standing is not None:
             self.show()
 
+    def obeyed(self, command: CommandRow, state: CommandState, result: str) -> None:
+        """A command came to its end."""
+        self.teller.obeyed(command, state, result, self.now)
+
     # Shown.
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing was shown yet in this process."""
+        return self._standing is None
+
+    def recall(self, last: StateRow) -> None:
+        """Go on from what another process showed of a deployment that is over."""
+        self._counts = Counter(last.counts)
+        self._last_tick, self._lateness_ms, self._problem = (
+            last.last_tick_ts,
+            last.lateness_ms,
+            last.last_error,
+        )
 
     def stands(self, standing: Standing) -> None:
         """Its account stands here now."""

@@ -7,10 +7,8 @@ again without doing more, and what it is part of (a latch, an intent, a status) 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from actors.attending import attend
 from actors.bulletin import Bulletin
@@ -26,26 +24,22 @@ from actors.deployment_messages import (
     Urgent,
 )
 from actors.engine import EngineActor
-from actors.kernel import Actor, ActorFailed, AskTimeout, Done, Failed, Ref, handles
-from actors.messages import Adopt, ByHand, CancelRaising, Flatten, ResetHalt, Standing, Where
+from actors.kernel import Actor, Done, Failed, Ref, handles
+from actors.messages import Adopt, CancelRaising, Flatten, ResetHalt, Standing, Where
+from actors.obeying import Cannot, Clerk, argument, by_hand, decision_of
 from actors.office import Office
 from actors.plan import Plan
 from actors.port import ASK_S
 from actors.settling import steps_to_follow
 from actors.stage import Hooks, Stage
 from actors.ticker import Ticked
-from db import commands as store
 from db.commands import CommandRow
 from db.deployments import move_deployment, set_version
-from db.errors import Refused
 from db.seen_bars import SeenBar
-from domain.actions import CancelOrder, ClosePosition
-from domain.deployments import CommandKind, CommandState, IllegalMove, Status, Step, after
+from domain.deployments import CommandKind, Status, Step, after
 from domain.feeds import BarClosed, FeedEvent
 from domain.journal import HaltCause, HaltPhase
 from domain.time import SECOND_MS, iso
-
-T = TypeVar("T")
 
 FINISH_TICK_MS = 15 * SECOND_MS
 """How long a tick in hand may take to end by itself when its deployment is stopped."""
@@ -77,7 +71,7 @@ class DeploymentActor(Actor):
         self._until_flat: dict[UUID, CommandRow] = {}
         self._leaving: dict[UUID, CommandRow] = {}
         self._upgrades: list[CommandRow] = []
-        self._begun: set[UUID] = set()
+        self._clerk = Clerk(office, bulletin)
         self._standing: Standing | None = None
         self._is_killed = False
 
@@ -218,7 +212,7 @@ class DeploymentActor(Actor):
         waiting, self._until_flat = list(self._until_flat.values()), {}
         for command in waiting:
             if command.kind is CommandKind.FLATTEN:
-                await self._finish(command, {"status": self._status, "equity": str(standing.equity)})
+                await self._clerk.finish(command, {"status": self._status, "equity": str(standing.equity)})
             else:
                 self._leaving[command.id] = command
         if waiting and self._leaving:
@@ -238,32 +232,11 @@ class DeploymentActor(Actor):
         await self._obey(message.command_id)
 
     async def _obey(self, command_id: UUID) -> None:
-        """Carry a command out, once. What can't be done says why; what could not be asked is tried again later."""
-        command = None if command_id in self._begun else await self._take_command(command_id)
-        if command is None:
-            return
-        self._begun.add(command.id)
-        self._bulletin.log("info", f"told to {command.kind}", command=str(command.id))
-        try:
-            result = await _CARRY_OUT[command.kind](self, command)
-        except (IllegalMove, Refused, _Cannot) as error:
-            await self._refuse(command, str(error))
-        except (ActorFailed, AskTimeout):
-            self._begun.discard(command.id)
-        else:
-            if result is not None:
-                await self._finish(command, result)
+        await self._clerk.obey(command_id, self._carry_out)
         self._bulletin.show()
 
-    async def _take_command(self, command_id: UUID) -> CommandRow | None:
-        """Acknowledge a command; None where it is over, or its deadline has passed."""
-        async with self._office.database.as_worker() as connection:
-            command = await store.load_command(connection, command_id)
-            if command is None or command.is_over:
-                return None
-            if command.state is CommandState.QUEUED and not await store.acknowledge(connection, command_id):
-                return None
-        return command
+    async def _carry_out(self, command: CommandRow) -> dict[str, Any] | None:
+        return await _CARRY_OUT[command.kind](self, command)
 
     async def _pause(self, command: CommandRow) -> dict[str, Any]:
         if self._status is not Status.PAUSED:
@@ -277,7 +250,7 @@ class DeploymentActor(Actor):
 
     async def _flatten(self, command: CommandRow) -> None:
         if self._status in (Status.STOPPING, Status.STOPPED, Status.FAILED):
-            raise _Cannot(f"it is {self._status}; a flatten is for one that runs")
+            raise Cannot(f"it is {self._status}; a flatten is for one that runs")
         await self._get_flat(command)
 
     async def _get_flat(self, command: CommandRow) -> None:
@@ -303,7 +276,7 @@ class DeploymentActor(Actor):
         (command, *_) = self._leaving.values()
         if self._is_killed:
             return
-        await self._engine.ask(CancelRaising(_decision_of(command)), timeout_s=ASK_S)
+        await self._engine.ask(CancelRaising(decision_of(command)), timeout_s=ASK_S)
         if self._plan.skill.on_stop == "flatten":
             self._until_flat.update(self._leaving)
             self._leaving = {}
@@ -317,27 +290,18 @@ class DeploymentActor(Actor):
         self._abandon()
         await self._get_flat(command)
 
-    async def _close(self, command: CommandRow) -> dict[str, Any]:
-        return await self._by_hand(command, ClosePosition(_argument(command, "symbol", str), "by hand"))
-
-    async def _cancel(self, command: CommandRow) -> dict[str, Any]:
-        return await self._by_hand(command, CancelOrder(_argument(command, "order", int), "by hand"))
-
-    async def _by_hand(self, command: CommandRow, action: ClosePosition | CancelOrder) -> dict[str, Any]:
-        verdict = await self._engine.ask(ByHand(action, _decision_of(command)), timeout_s=ASK_S)
-        if not verdict.approved:
-            raise _Cannot("; ".join(map(str, verdict.refusals)))
-        return {"orders": list(verdict.orders), "note": verdict.note}
+    async def _by_hand(self, command: CommandRow) -> dict[str, Any]:
+        return await by_hand(self._engine, command)
 
     async def _reset_halt(self, command: CommandRow) -> dict[str, Any]:
         problem = await self._engine.ask(ResetHalt(), timeout_s=ASK_S)
         if problem:
-            raise _Cannot(problem)
+            raise Cannot(problem)
         await self._follow(await self._where())
         return {"status": self._status}
 
     async def _acknowledge(self, command: CommandRow) -> dict[str, Any]:
-        raise _Cannot("nothing foreign is held: a paper account has only what its deployment ordered")
+        raise Cannot("nothing foreign is held: a paper account has only what its deployment ordered")
 
     async def _upgrade(self, command: CommandRow) -> None:
         """At the next boundary between two ticks."""
@@ -347,7 +311,7 @@ class DeploymentActor(Actor):
             self._upgrades.append(command)
 
     async def _upgrade_now(self, command: CommandRow) -> None:
-        before, version_id = self._plan, _argument(command, "version_id", UUID)
+        before, version_id = self._plan, argument(command, "version_id", UUID)
         async with self._office.database.as_worker() as connection:
             await set_version(connection, before.row.id, version_id)
         if self._driving is not None:
@@ -358,7 +322,7 @@ class DeploymentActor(Actor):
         self._drive()
         versions = {"from": before.row.skill_number, "to": plan.row.skill_number}
         self._bulletin.log("info", "goes on with another version", **versions, market=iso(self._bulletin.now))
-        await self._finish(command, versions)
+        await self._clerk.finish(command, versions)
 
     # Ends.
 
@@ -373,7 +337,7 @@ class DeploymentActor(Actor):
         await self._move(Step.STOPPED, reason)
         holding = self._bulletin.holding
         for command in (self._leaving | self._until_flat).values():
-            await self._finish(command, {"status": self._status, "holding": list(holding)})
+            await self._clerk.finish(command, {"status": self._status, "holding": list(holding)})
         self._leaving, self._until_flat = {}, {}
         self._bulletin.teller.ended(reason, holding, self._bulletin.now)
         self._bulletin.show()
@@ -388,34 +352,6 @@ class DeploymentActor(Actor):
             self._status = await move_deployment(connection, self._plan.row.id, step, reason=reason)
         self._bulletin.moved(self._status, step)
 
-    async def _finish(self, command: CommandRow, result: dict[str, Any]) -> None:
-        async with self._office.database.as_worker() as connection:
-            await store.finish(connection, command.id, result)
-        self._bulletin.teller.obeyed(command, CommandState.DONE, "", self._bulletin.now)
-
-    async def _refuse(self, command: CommandRow, why: str) -> None:
-        async with self._office.database.as_worker() as connection:
-            await store.fail(connection, command.id, why)
-        self._bulletin.log("warning", f"could not {command.kind}", why=why)
-        self._bulletin.teller.obeyed(command, CommandState.FAILED, why, self._bulletin.now)
-
-
-class _Cannot(Exception):
-    """Why a command can't be carried out, in one line."""
-
-
-def _argument(command: CommandRow, name: str, kind: type[T]) -> T:
-    """Read one argument of a command. Raises _Cannot for what is not there, or of another kind."""
-    try:
-        return msgspec.convert(command.args.get(name), kind)
-    except msgspec.ValidationError as error:
-        raise _Cannot(f"{command.kind} takes {name}: {error}") from None
-
-
-def _decision_of(command: CommandRow) -> str:
-    """The name under which what a command does is written down: the same however often it is begun."""
-    return command.id.hex
-
 
 _CARRY_OUT: dict[CommandKind, Callable[[DeploymentActor, CommandRow], Awaitable[dict[str, Any] | None]]] = {
     CommandKind.STOP: DeploymentActor._stop,
@@ -423,8 +359,8 @@ _CARRY_OUT: dict[CommandKind, Callable[[DeploymentActor, CommandRow], Awaitable[
     CommandKind.RESUME: DeploymentActor._resume,
     CommandKind.FLATTEN: DeploymentActor._flatten,
     CommandKind.KILL: DeploymentActor._kill,
-    CommandKind.CLOSE: DeploymentActor._close,
-    CommandKind.CANCEL: DeploymentActor._cancel,
+    CommandKind.CLOSE: DeploymentActor._by_hand,
+    CommandKind.CANCEL: DeploymentActor._by_hand,
     CommandKind.UPGRADE: DeploymentActor._upgrade,
     CommandKind.RESET_HALT: DeploymentActor._reset_halt,
     CommandKind.ACKNOWLEDGE: DeploymentActor._acknowledge,

@@ -20,6 +20,7 @@ from db.deployments import DeploymentRow
 from db.listen import Listener
 from db.pool import Database
 from domain.deployments import CommandKind, CommandState
+from domain.feeds import parse_feed
 from domain.ids import uuid7
 
 KEPT = frozenset({CommandKind.STOP, CommandKind.PAUSE, CommandKind.FLATTEN, CommandKind.KILL})
@@ -33,10 +34,8 @@ LOOK_EVERY_S = 0.5
 """How often an answer is looked for that nothing told of."""
 MOST_AT_ONCE = 1_000
 
-_IS_OVER: Mapping[CommandKind, str] = {
-    CommandKind.STOP: "there is nothing to stop",
-    CommandKind.KILL: "there is nothing to kill",
-}
+OF_THE_ACCOUNT = frozenset({CommandKind.FLATTEN, CommandKind.KILL, CommandKind.CLOSE, CommandKind.CANCEL})
+"""What can be told also where a deployment is over, as long as its account holds something."""
 
 
 async def command(
@@ -55,7 +54,7 @@ async def command(
 
     By a `listener` that runs the answer is heard of at once; else it is looked for now and then. The same `command_id`
     sent again is the same command. One that nobody took in time is given as `expired`, or, where it is kept, as
-    `queued`. Raises NotFound, or Invalid where the deployment is over.
+    `queued`. Raises NotFound, or Invalid where the deployment is over and nothing is left to be done.
     """
     sent = await send(
         database, user_id, deployment_id, kind, args, command_id=command_id, timeout_s=timeout_s
@@ -72,11 +71,16 @@ async def command_all(
     wait: bool = True,
     listener: Listener | None = None,
 ) -> list[CommandRow]:
-    """Send the same to every open deployment of a person's, then wait for all, as `command` does."""
+    """Send the same to all of a person's deployments that are open, then wait for all, as `command` does.
+
+    What is told of the account is told those as well that are over and still hold.
+    """
     if kind not in KEPT:
         raise Invalid(f"{kind} is told to one deployment at a time")
     async with database.as_user(user_id) as connection:
-        rows = await deployments.list_deployments(connection, limit=MOST_AT_ONCE, only_open=True)
+        rows = await deployments.list_deployments(
+            connection, limit=MOST_AT_ONCE, only_open=True, or_holding=kind in OF_THE_ACCOUNT
+        )
         sent = [await _send(connection, user_id, row, kind, {}, uuid7(), timeout_s) for row in rows]
     if not wait:
         return sent
@@ -167,12 +171,24 @@ async def _send(
     if row.status.is_over:
         if (known := await store.load_command(connection, command_id)) is not None:
             return known
-        what = _IS_OVER.get(kind, f"{kind} is for one that runs")
-        raise Invalid(f"deployment {row.id} is {row.status}; {what}")
+        await _check_it_holds(connection, row, kind)
     deadline_s = KEPT_S if kind in KEPT else timeout_s
     return await store.send_command(
         connection, user_id, row.id, kind, dict(args), command_id=command_id, deadline_s=deadline_s
     )
+
+
+async def _check_it_holds(connection: Connection, row: DeploymentRow, kind: CommandKind) -> None:
+    """See that there is something to be done for a deployment that is over."""
+    if kind not in OF_THE_ACCOUNT:
+        what = "there is nothing to stop" if kind is CommandKind.STOP else f"{kind} is for one that runs"
+        raise Invalid(f"deployment {row.id} is {row.status}; {what}")
+    if parse_feed(row.feed).is_replay:
+        raise Invalid(
+            f"deployment {row.id} is {row.status}, and so is its replay: nothing can be traded there any more"
+        )
+    if not await deployments.holds_on(connection, row.id):
+        raise Invalid(f"deployment {row.id} is {row.status} and holds nothing; there is nothing to {kind}")
 
 
 async def _load(database: Database, user_id: UUID, sent: CommandRow) -> CommandRow:

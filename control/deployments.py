@@ -113,11 +113,16 @@ async def find(database: Database, user_id: UUID, reference: str) -> DeploymentR
 async def listed(
     database: Database, user_id: UUID, *, limit: int = 50, only_open: bool = True, before: UUID | None = None
 ) -> list[DeploymentLine]:
-    """Give a person's deployments, newest first, with where each stands. Raises Invalid for a limit out of bounds."""
+    """Give a person's deployments, newest first, with where each stands: those that are open or still hold, or all.
+
+    Raises Invalid for a limit out of bounds.
+    """
     if not 1 <= limit <= MOST_LISTED:
         raise Invalid(f"limit is {limit}; it must be from 1 to {MOST_LISTED}")
     async with database.as_user(user_id) as connection:
-        rows = await store.list_deployments(connection, limit=limit, only_open=only_open, before=before)
+        rows = await store.list_deployments(
+            connection, limit=limit, only_open=only_open, or_holding=True, before=before
+        )
         states = await load_states(connection, [row.id for row in rows])
     return [DeploymentLine(row, states.get(row.id)) for row in rows]
 

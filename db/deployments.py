@@ -23,6 +23,9 @@ MOST_REASON = 1000
 IS_OPEN = "d.status not in ('stopped', 'failed')"
 """As the partial indexes have it, so that they are used."""
 
+HOLDS_ON = "d.status in ('stopped', 'failed') and a.holds and d.feed not like 'replay:%'"
+"""It is over and its account `a` still holds something, on a market that goes on: that of a replay is over with it."""
+
 
 class DeploymentRow(msgspec.Struct, frozen=True):
     """A deployment. Instants are UTC ms; `feed` is as `domain.feeds.parse_feed` reads it.
@@ -109,16 +112,36 @@ async def find_deployments(connection: Connection, ending: str, *, limit: int = 
 
 
 async def list_deployments(
-    connection: Connection, *, limit: int = 50, before: UUID | None = None, only_open: bool = False
+    connection: Connection,
+    *,
+    limit: int = 50,
+    before: UUID | None = None,
+    only_open: bool = False,
+    or_holding: bool = False,
 ) -> list[DeploymentRow]:
-    """Give the newest deployments one can see; `before` is the last id of the page before."""
+    """Give the newest deployments one can see; `before` is the last id of the page before.
+
+    `only_open` leaves out those that are over, but for those whose account still holds, where `or_holding` says so.
+    """
+    wanted = f"({IS_OPEN} or {HOLDS_ON})" if or_holding else IS_OPEN
     rows = await connection.fetch(
-        _DEPLOYMENT_SQL + "where ($2::uuid is null or d.id < $2)"
-        f" and {IS_OPEN if only_open else 'true'} order by d.id desc limit $1",
+        _DEPLOYMENT_SQL + "join trading_accounts a on a.id = d.account_id"
+        " where ($2::uuid is null or d.id < $2)"
+        f" and {wanted if only_open else 'true'} order by d.id desc limit $1",
         limit,
         before,
     )
     return [_deployment(row) for row in rows]
+
+
+async def holds_on(connection: Connection, deployment_id: UUID) -> bool:
+    """Whether a deployment that is over still holds something that can be traded."""
+    found: bool = await connection.fetchval(
+        f"select exists (select from deployments d join trading_accounts a on a.id = d.account_id"
+        f" where d.id = $1 and {HOLDS_ON})",
+        deployment_id,
+    )
+    return found
 
 
 async def open_deployments(connection: Connection) -> list[DeploymentRow]:

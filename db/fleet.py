@@ -6,12 +6,15 @@ from uuid import UUID
 import msgspec
 
 from db.connection import Connection
-from db.deployments import IS_OPEN
-from domain.deployments import CommandKind, Status
+from db.deployments import HOLDS_ON, IS_OPEN
+from domain.deployments import CommandKind, CommandState, Status
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """One deployment that somebody has to look after. `holds` says that its account has a position or an order."""
+    """One deployment that somebody has to look after. `holds` says that its account has a position or an order.
+
+    One on a replay is over with its market, whatever it holds.
+    """
 
     id: UUID
     user_id: UUID
@@ -30,6 +33,16 @@ class Waiting(msgspec.Struct, frozen=True):
     kind: CommandKind
 
 
+class LeftOver(msgspec.Struct, frozen=True):
+    """A command to a deployment that is over, of which nobody looks after anything any more."""
+
+    id: UUID
+    kind: CommandKind
+    state: CommandState
+    status: Status  # of the deployment
+    holds: bool
+
+
 _WANTED_SQL = f"""
 select d.id, d.user_id, d.account_id, s.name, d.feed, d.status, a.holds
 from deployments d
@@ -37,7 +50,7 @@ join trading_accounts a on a.id = d.account_id
 join skill_versions v on v.id = d.skill_version_id
 join skills s on s.id = v.skill_id
 left join account_leases l on l.account_id = d.account_id and l.expires_at > clock_timestamp()
-where ({IS_OPEN} or a.holds) and (l.owner is null or l.owner = $1) and ($2::uuid[] is null or d.id = any($2))
+where ({IS_OPEN} or {HOLDS_ON}) and (l.owner is null or l.owner = $1) and ($2::uuid[] is null or d.id = any($2))
 order by d.id
 """
 
@@ -68,3 +81,29 @@ async def waiting_commands(connection: Connection, deployments: Sequence[UUID]) 
         deployments,
     )
     return [Waiting(row["id"], row["deployment_id"], CommandKind(row["kind"])) for row in rows]
+
+
+_LEFT_OVER_SQL = f"""
+select c.id, c.kind, c.state, d.status, a.holds
+from agent_commands c
+join deployments d on d.id = c.deployment_id
+join trading_accounts a on a.id = d.account_id
+left join account_leases l on l.account_id = d.account_id and l.expires_at > clock_timestamp()
+where c.state in ('queued', 'acknowledged') and not ({IS_OPEN}) and not ({HOLDS_ON}) and l.owner is null
+order by c.created_at, c.id
+"""
+
+
+async def left_over_commands(connection: Connection) -> list[LeftOver]:
+    """Give the commands that came too late, or whose process was killed at the very end of their deployment."""
+    rows = await connection.fetch(_LEFT_OVER_SQL)
+    return [
+        LeftOver(
+            row["id"],
+            CommandKind(row["kind"]),
+            CommandState(row["state"]),
+            Status(row["status"]),
+            row["holds"],
+        )
+        for row in rows
+    ]
