@@ -4,7 +4,7 @@
 
 BIN = .venv/bin
 
-.PHONY: help setup up test check format bench lock clean
+.PHONY: help setup up test check format bench chaos lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -35,6 +35,9 @@ format: setup-dev ## mend what can be mended by machine
 
 bench: setup-dev ## measure speed and memory
 	@$(BIN)/python -m bench $(ARGS)
+
+chaos: setup-dev ## live 500 seeded lives through faults, and audit each
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock: setup ## pin the newest versions that fit pyproject.toml
 	@scripts/lock
