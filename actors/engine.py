@@ -33,7 +33,7 @@ from actors.messages import (
 )
 from brokers.paper.quotes import QuoteVenue
 from brokers.paper.replay import Alarm, ReplayVenue
-from domain.feeds import FundingSettled, Mark, Quote
+from domain.feeds import FeedEvent, FundingSettled, Mark, Quote
 from domain.journal import HaltCause
 from domain.time import MINUTE_MS, SECOND_MS, floor_to
 from domain.verdicts import Verdict
@@ -73,18 +73,21 @@ class EngineActor(Actor):
         self._committed_at = 0
         self._pointed_at = 0
         self._looked_up_at = 0
+        self._newest: dict[tuple[type[FeedEvent], str], FeedEvent] = {}
+        self._turned_at = 0
 
     async def started(self) -> None:
         """Open the account, and go on with a flattening that was begun."""
         self._account = account = await self._open_it()
         self._committed_at = self.time.now_ms()
         if account.feed is not None:
-            self.child(attend(account.feed, lambda event: self.me.tell(Moved(event)), _PRICES))
+            self.child(attend(account.feed, self._hear, _PRICES))
         if account.row.engine is None:
             account.ledger.point(self._now(), account.row.start_usd)
         if self._tape is None:
             await self._engine.pursue(self._now())
-            self.every(SECOND_MS, Beat(), key="beat")
+            self._turned_at = self._turn(self._committed_at)
+            self.every(SECOND_MS, Beat(), key="beat", offset_ms=self._turn_ms)
         await self._done()
 
     async def stopping(self) -> None:
@@ -97,10 +100,12 @@ class EngineActor(Actor):
 
     @handles(Look)
     async def look(self, message: Look) -> Seen:
+        await self._catch_up()
         return self._seen(message.ts)
 
     @handles(Submit)
     async def submit(self, message: Submit) -> Submitted:
+        await self._catch_up()
         verdict = await self._engine.submit(
             message.action, ts=message.ts, decision=message.decision, index=message.index
         )
@@ -129,6 +134,7 @@ class EngineActor(Actor):
     async def by_hand(self, message: ByHand) -> Verdict:
         if await self._has_intent(message.decision):
             return Verdict(note="this was done already")
+        await self._catch_up()
         verdict = await self._engine.submit(
             message.action, ts=self._now(), decision=message.decision, index=0
         )
@@ -175,12 +181,37 @@ class EngineActor(Actor):
 
     # The market as it moves.
 
+    def _hear(self, event: FeedEvent) -> None:
+        """Hear of a move of the market.
+
+        Where nothing is held or ordered it changes nothing, so the newest of a kind is kept until prices are wanted. A
+        thousand accounts that wait for a signal then don't all work at the moment at which prices come.
+        """
+        venue = self._quotes
+        assert venue is not None
+        state = venue.state
+        if state.positions or state.orders or isinstance(event, FundingSettled):
+            self.me.tell(Moved(event))
+        else:
+            self._newest[type(event), event.symbol] = event
+
+    async def _catch_up(self) -> None:
+        """Take in what was kept, in the order in which it came."""
+        if self._newest:
+            kept, self._newest = self._newest, {}
+            for event in kept.values():
+                await self._take_in(event)
+
     @handles(Moved)
     async def moved(self, message: Moved) -> None:
+        await self._catch_up()
+        await self._take_in(message.event)
+
+    async def _take_in(self, event: FeedEvent) -> None:
         """Take a move of the market in: fills, triggers, funding, and halts on the way."""
         venue = self._quotes
         assert venue is not None
-        match message.event:
+        match event:
             case Quote() as quote:
                 alarms = venue.quote(quote)
             case Mark() as mark:
@@ -197,7 +228,11 @@ class EngineActor(Actor):
 
     @handles(Beat)
     async def beat(self, message: Beat) -> None:
-        """Judge the account once a second, and keep an equity point once a minute."""
+        """Judge the account once a second, and keep an equity point once a minute.
+
+        The point is committed in the account's own turn of the minute, so that not all commit at its beginning.
+        """
+        await self._catch_up()
         venue, now = self._quotes, self._now()
         if venue is not None and venue.owed:
             self._look_up(venue.owed, now)
@@ -208,7 +243,18 @@ class EngineActor(Actor):
         if minute > self._pointed_at:
             self._pointed_at = minute
             self._opened.ledger.point(minute, self._engine.equity)
-        await self._done(at_once=False)
+        if (turn := self._turn(now)) > self._turned_at or self._opened.ledger.is_dirty:
+            self._turned_at = turn
+            await self._done()
+
+    @property
+    def _turn_ms(self) -> int:
+        """When in each minute this account has its turn: each at another moment, and always at the same."""
+        return self._opened.row.id.int % MINUTE_MS
+
+    def _turn(self, ts: int) -> int:
+        """The last turn at or before an instant."""
+        return floor_to(ts - self._turn_ms, MINUTE_MS) + self._turn_ms
 
     def _look_up(self, owed: Mapping[str, Sequence[int]], now: int) -> None:
         """Have the rates looked up that nobody told, as of hours in which this program was down."""
@@ -229,7 +275,7 @@ class EngineActor(Actor):
                 log.warning("funding that is owed could not be looked up: %s", error)
             case Done(rates):
                 for rate in rates:
-                    await self.moved(Moved(rate))
+                    await self._take_in(rate)
 
     # Inside.
 
