@@ -118,7 +118,9 @@ async def open_account(
             state=lambda: msgspec.msgpack.encode(engine.state),
             holds=lambda: bool(engine.book.positions or engine.book.orders),
             heard=lambda: venue.heard,
-            first=venue.save,
+            save=venue.save,
+            unsaved=venue.unsaved,
+            saved=venue.saved,
             then=venue.forget,
         )
     )

@@ -135,6 +135,19 @@ async def lease_owner(connection: Connection, account_id: UUID) -> str | None:
     return owner
 
 
+async def save_venue(connection: Connection, account_id: UUID, fence: int, state: bytes) -> None:
+    """Keep the state of an account's paper venue. Raises LeaseLost when the account has another owner."""
+    saved = await connection.fetchval(
+        "update paper_venues set state = $3, saved_at = clock_timestamp()"
+        " where account_id = $1 and fence = $2 returning account_id",
+        account_id,
+        fence,
+        state,
+    )
+    if saved is None:
+        raise LeaseLost(f"account {account_id} belongs to another process now")
+
+
 class PaperStore:
     """Where the paper venue keeps one account's state, for as long as the fence is the newest."""
 
@@ -149,12 +162,4 @@ class PaperStore:
         Raises LeaseLost when the account has another owner, and a DatabaseError when it can't be kept.
         """
         async with self._database.as_worker(waits=False) as connection:
-            saved = await connection.fetchval(
-                "update paper_venues set state = $3, saved_at = clock_timestamp()"
-                " where account_id = $1 and fence = $2 returning account_id",
-                self._account_id,
-                self._fence,
-                state,
-            )
-        if saved is None:
-            raise LeaseLost(f"account {self._account_id} belongs to another process now")
+            await save_venue(connection, self._account_id, self._fence, state)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from db.accounts import AccountRow, LeaseLost
+from db.accounts import AccountRow, LeaseLost, save_venue
 from db.connection import Connection
 from db.equity import PointRow, write_points
 from db.pool import Database
@@ -27,15 +27,19 @@ class Beside(msgspec.Struct, frozen=True):
     """What a commit writes beside the entries.
 
     `state` gives the engine's state, `holds` whether the account has a position or an order, `heard` how many events of
-    the venue the entries come from. `first` is awaited
-    before anything is written: what a venue of our own has told must be in its own memory before it is in the journal.
-    `then` is told how many of the venue's events are safe now.
+    the venue the entries come from.
+
+    What a venue of our own has told must be in its own memory when it is in the journal, and where it stands must not
+    be ahead of what is kept with the entries. So its state, where `unsaved`, is written with them, and `saved` told;
+    `save` has it kept by itself when there is nothing else. `then` is told how many of its events are safe now.
     """
 
     state: Callable[[], bytes]
     holds: Callable[[], bool]
     heard: Callable[[], int]
-    first: Callable[[], Awaitable[None]]
+    save: Callable[[], Awaitable[None]]
+    unsaved: Callable[[], bytes | None]
+    saved: Callable[[], None]
     then: Callable[[int], None]
 
 
@@ -84,16 +88,19 @@ class CommittedJournal:
         """
         if self.is_held:
             return
-        if self._beside is not None:
-            await self._beside.first()
         if self._waiting or self._points:
             await self._write()
+        elif self._beside is not None:
+            await self._beside.save()
 
     async def _write(self) -> None:
         batch, points, beside = list(self._waiting), list(self._points), self._beside
         heard = self._account.heard if beside is None else beside.heard()
         stands = (heard, None, False) if beside is None else (heard, beside.state(), beside.holds())
+        venue = None if beside is None else beside.unsaved()
         async with self._database.as_worker() as connection:
+            if venue is not None:
+                await save_venue(connection, self._account.id, self._fence, venue)
             await self._stand(connection, self._seq, *stands)
             await self._write_all(connection, batch)
             if points:
@@ -101,6 +108,8 @@ class CommittedJournal:
                 await write_points(connection, rows)
         del self._waiting[: len(batch)], self._points[: len(points)]
         if beside is not None:
+            if venue is not None:
+                beside.saved()
             beside.then(heard)
 
     async def _stand(
@@ -144,6 +153,18 @@ async def has_intent(connection: Connection, account_id: UUID, decision_id: str)
         decision_id,
     )
     return found
+
+
+async def undecided_intent(connection: Connection, account_id: UUID, decision: str) -> int | None:
+    """The instant of the first intent of a decision of which nothing is kept; None where there is none."""
+    ts: int | None = await connection.fetchval(
+        "select min(j.ts) from journal_entries j where j.account_id = $1 and j.kind = 'intent'"
+        " and j.body->>'decision_id' = $2 and not exists"
+        " (select from decision_snapshots d where d.account_id = $1 and d.id = $2)",
+        account_id,
+        decision,
+    )
+    return ts
 
 
 def _journal_row(seq: int, entry: Entry) -> JournalRow:

@@ -97,12 +97,22 @@ class KeptVenue(Generic[V]):
 
     async def save(self) -> None:
         """Have the state kept, if it changed. In the middle of a step nothing is."""
+        if (state := self.unsaved()) is not None:
+            await self._store.save(state)
+            self.saved()
+
+    def unsaved(self) -> bytes | None:
+        """The state as it is to be kept by whoever keeps more with it; None where it is kept, and in a step."""
         self._collect()
         if self._in_step or not self._changed:
-            return
+            return None
         place = self._place_of(self.inner)
-        kept = Kept(self.inner.state, place, self._told, [*self._given, *self._pending])
-        await self._store.save(msgspec.msgpack.encode(kept))
+        return msgspec.msgpack.encode(
+            Kept(self.inner.state, place, self._told, [*self._given, *self._pending])
+        )
+
+    def saved(self) -> None:
+        """What `unsaved` gave is kept."""
         self._changed = False
 
     def _collect(self) -> None:

@@ -5,9 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from db.accounts import LeaseLost
+from db.accounts import LeaseLost, load_account
 from db.connection import Connection
 from db.errors import DatabaseError
+from db.journal import Beside, CommittedJournal
 from db.pool import Database
 from domain.journal import DayOpened, Entry
 from tests.integration.db.accounts import entries_of, new_account, open_journal
@@ -81,3 +82,53 @@ async def test_while_it_is_held_nothing_is_committed(database: Database, owner: 
     journal.append(day(1))
     await journal.commit()
     assert await entries_of(database, account) == [day(0), day(1)]
+
+
+class Venue:
+    """What a venue of our own looks like to the journal."""
+
+    def __init__(self, journal: CommittedJournal) -> None:
+        self.state: bytes | None = b"before"
+        journal.go_with(
+            Beside(
+                state=lambda: b"engine",
+                holds=lambda: False,
+                heard=lambda: 0,
+                save=self._save,
+                unsaved=lambda: self.state,
+                saved=lambda: self.moved(None),
+                then=lambda heard: None,
+            )
+        )
+
+    async def _save(self) -> None:
+        raise AssertionError("there are entries to be written with it")
+
+    def moved(self, state: bytes | None) -> None:
+        self.state = state
+
+
+async def test_the_venue_is_never_ahead_of_what_is_kept_with_the_entries(
+    database: Database, admin: Connection, owner: UUID
+) -> None:
+    """A commit that comes to nothing leaves it where it was, and the next one takes it along."""
+    account = await new_account(database, owner)
+    journal = await open_journal(database, account)
+    venue = Venue(journal)
+    journal.append(day(0))
+    await journal.commit()
+    venue.moved(b"after")
+    journal.point(T0, Decimal(10_000))
+    await admin.execute("revoke insert on equity_points from agentic_worker")
+    with pytest.raises(DatabaseError):
+        await journal.commit()
+    between = await load_account(admin, account)
+    await admin.execute("grant insert on equity_points to agentic_worker")
+    await journal.commit()
+    after = await load_account(admin, account)
+
+    assert between is not None
+    assert after is not None
+    assert (between.venue, after.venue) == (b"before", b"after")
+    assert venue.state is None
+    assert await admin.fetchval("select count(*) from equity_points") == 1
