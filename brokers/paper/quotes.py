@@ -202,6 +202,24 @@ class QuoteVenue(CrossingVenue):
                 del due[number]
                 self._close(order, OrderEvent.EXPIRED, "no quote came in time")
 
+    def _learn_anew(self, ts: int) -> None:
+        """Where nothing new was told for so long that nothing is fresh, learn the feed's time as at the start.
+
+        Else all that comes would be a slip to a machine that slept, since its clock of seconds stood still meanwhile.
+        And what bears an instant ahead of the wall's, while the feed agrees with the wall, is from a clock that was set
+        back since: it is no measure of what is new.
+        """
+        market, latest = self._market, self._time.now_ms() + AHEAD_MS
+        if self._heard_s is not None:
+            if self._time.monotonic_s() - self._heard_s <= self._stale_after_ms / SECOND_MS:
+                return
+            self._heard_s = None
+        if ts <= latest < market.newest:
+            market.newest = 0
+            market.marks = {symbol: Mark(0, symbol, mark.px) for symbol, mark in market.marks.items()}
+            market.quotes = {symbol: one for symbol, one in market.quotes.items() if one.quote.ts <= latest}
+            market.due = {number: min(due, ts) for number, due in market.due.items()}
+
     # What is left aside.
 
     def _is_unfit(self, told: Quote | Mark | FundingSettled) -> bool:
@@ -214,6 +232,7 @@ class QuoteVenue(CrossingVenue):
         market, symbol = self._market, told.symbol
         if symbol not in self._instruments:
             return Unfit.UNKNOWN
+        self._learn_anew(told.ts)
         if told.ts > self._now() + (DAY_MS if self._heard_s is None else AHEAD_MS):
             return Unfit.AHEAD
         mark = self._mark_at(symbol, told.ts)

@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from brokers.paper.live import Unfit
+from brokers.paper.venue import VenueState
 from domain.feeds import Quote
 from domain.orders import OrderKind, Side
 from domain.time import DAY_MS, HOUR_MS
@@ -25,6 +27,11 @@ def waiting() -> Stand:
     desk.buy("1")
     desk.wait(1000)
     return desk
+
+
+def kept(state: VenueState) -> VenueState:
+    """The state as the next process reads it."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=VenueState)
 
 
 # Quotes and marks that are left aside.
@@ -135,6 +142,52 @@ def test_an_instant_far_ahead_of_the_feed_s_time_is_a_slip(ahead_ms: int, taken:
     desk.mark(102)
 
     assert desk.venue.mark("BTC") == 102
+
+
+def test_a_machine_that_slept_takes_up_the_feed_s_time_again() -> None:
+    """Its clock of seconds stood still: for 15 s all that comes is taken for a slip, and then believed."""
+    desk = Stand()
+    desk.market(100, 100)
+    desk.buy("1", stop_px="90")
+    desk.market(100, 100)
+    desk.time.instant_ms += 8 * HOUR_MS
+
+    for _ in range(15):
+        desk.market(80, 80)
+    assert desk.size() == 1
+    desk.market(80, 80)
+
+    assert desk.venue.mark("BTC") == 80
+    assert desk.size() == 0
+
+
+@pytest.mark.parametrize("symbol", ["BTC", "ETH"])
+def test_a_restart_after_the_clock_was_set_back_trades_on(symbol: str) -> None:
+    """What was kept lies hours ahead of the wall and of what is told now: it makes nothing late, and is not fresh."""
+    desk = Stand()
+    desk.market(100, 100)
+    desk.buy("1", stop_px="90")
+    desk.market(100, 100)
+    after = Stand(state=kept(desk.venue.state))
+    after.time.instant_ms = desk.now - 5 * HOUR_MS
+
+    after.market(80, 80, symbol=symbol)
+    assert (after.venue.mark("BTC") is None) is (symbol == "ETH")
+    after.market(80, 80)
+
+    assert after.size() == 0
+
+
+def test_an_old_word_sets_no_feed_s_time_back() -> None:
+    """A feed that begins with what it last had, after a short restart, does not make that fresh."""
+    desk = Stand()
+    desk.market(100, 100)
+    after = Stand(state=kept(desk.venue.state))
+    after.time.instant_ms = desk.now
+
+    after.mark(90, symbol="ETH", ts=desk.now - 20_000)
+
+    assert after.venue.mark("ETH") is None
 
 
 def test_the_very_first_instant_may_be_a_day_from_the_wall_s() -> None:
