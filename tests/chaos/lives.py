@@ -47,8 +47,14 @@ async def lived(real: Database, admin: Connection, owner: UUID, plan: Plan) -> L
             await world.live()
         finally:
             await world.end()
-    counts = await counts_of(world, admin)
-    return Life(plan.seed, str(plan), await faults_of(world, admin), world.struck, counts)
+    life = Life(
+        plan.seed, str(plan), await faults_of(world, admin), world.struck, await counts_of(world, admin)
+    )
+    await admin.execute("update deployments set status = 'failed' where status not in ('stopped', 'failed')")
+    await admin.execute(
+        "update trading_accounts set holds = false"
+    )  # nobody goes on with it in the next life
+    return life
 
 
 async def _version(real: Database, owner: UUID, asked: Asked) -> VersionRow:

@@ -105,7 +105,7 @@ FEEDS = (
 def plan_of(seed: int, only: Kind | None = None) -> Plan:
     """The plan of a seed; `only` one kind of fault where it is named."""
     random = Random(seed)
-    lasts_s = random.randrange(150, 330)
+    lasts_s = random.randrange(130, 280)
     asked = tuple(_asked(random) for _ in range(random.randrange(1, 4)))
     kinds = [
         only or random.choice([*OF_A_PROCESS, *OF_ONE, *OF_PEOPLE * 2]) for _ in range(random.randrange(1, 8))
@@ -126,7 +126,7 @@ def _asked(random: Random) -> Asked:
 def _fault(random: Random, kind: Kind, lasts_s: int, deployments: int) -> Fault:
     of_an_intent = kind in AT_POINTS and random.random() < 0.7
     return Fault(
-        at_s=random.randrange(3, lasts_s - 20),
+        at_s=random.choice((0, random.randrange(3, 90), random.randrange(3, lasts_s - 20))),
         kind=kind,
         points=random.randrange(0, 24 if of_an_intent else 60),
         who=random.randrange(deployments),

@@ -12,6 +12,7 @@ from db.decisions import thoughts
 from db.journal import load_entries
 from domain.caps import LOOSEST, tightest
 from domain.deployments import Status
+from domain.ids import decision_id
 from domain.journal import HaltChanged, HaltPhase, IntentRecorded
 from domain.orders import Fill
 from engine.engine import EngineState
@@ -83,6 +84,15 @@ async def _ticks(world, one, admin, entries):  # type: ignore[no-untyped-def]
     for entry in entries:
         if isinstance(entry, IntentRecorded):
             indices[entry.decision_id] += [order.client_id for order in entry.orders]
+    known = {thought.id for thought in await thoughts(admin, row.account_id)}
+    for entry in entries:
+        if (
+            isinstance(entry, IntentRecorded)
+            and entry.decision_id == decision_id(str(row.account_id), entry.ts)
+            and entry.decision_id not in known
+        ):
+            yield f"the tick of {entry.ts} left an intent and no decision"
+            break
     for decision, clients in indices.items():
         if len(clients) != len(set(clients)):
             yield f"decision {decision} sent an order twice"
