@@ -18,7 +18,7 @@ from domain.caps import LOOSEST, tightest
 from domain.journal import IntentRecorded
 from skills import skill_md
 from tests.audit.account import audit_account
-from tests.integration.actors.fleet import deploy
+from tests.integration.actors.fleet import deploy, until
 from tests.integration.cli.test_up import started
 from tests.integration.simulator.samples import keep_market, skill_text
 
@@ -85,6 +85,16 @@ async def entries_in_all(admin: Connection) -> int:
     """How many entries all journals have together."""
     count: int = await admin.fetchval("select count(*) from journal_entries")
     return count
+
+
+async def until_written(admin: Connection, more: int) -> None:
+    """Wait until the journals have so many entries more than now."""
+    wanted = await entries_in_all(admin) + more
+
+    async def are_there() -> bool:
+        return await entries_in_all(admin) >= wanted
+
+    await until(are_there)
 
 
 async def statuses(admin: Connection) -> Counter[str]:
