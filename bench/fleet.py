@@ -1,4 +1,6 @@
-"""Many paper deployments in one process: `python -m bench.fleet HOME COUNT EVERY_S MEASURED_S`. Prints JSON.
+"""Many paper deployments in one process: `python -m bench.fleet HOME COUNT EVERY_S MEASURED_S [as-it-comes]`.
+
+Prints JSON; with *as-it-comes* Python's collector is left as it is.
 
 The real fleet under the real supervisor, on the made-up market, each deployment with its engine and an account of its
 own. Two things are the bench's: a schedule of seconds, with the ticks of all spread evenly over it, and the trader,
@@ -50,6 +52,7 @@ from simulator.spec import RunSpec, to_config
 from skills import skill_md
 from skills.schedule import Schedule
 from supervisor.children import ActorChild
+from supervisor.collector import settle
 from supervisor.supervisor import Identity, Supervisor
 
 SYMBOL, FEED = "BTC", "synthetic@7"
@@ -226,7 +229,7 @@ async def are_up(home: House, ids: list[UUID], ticks: int) -> None:
         await asyncio.sleep(1)
 
 
-async def main(folder: str, count: int, every_s: int, measured_s: float) -> None:
+async def main(folder: str, count: int, every_s: int, measured_s: float, collector: str) -> None:
     """Start them, let them settle, and measure."""
     os.environ["AGENTIC_HOME"] = folder
     logging.getLogger().setLevel(logging.ERROR)
@@ -240,9 +243,8 @@ async def main(folder: str, count: int, every_s: int, measured_s: float) -> None
         async with carried_out(home, ids, every_s * 1_000) as times:
             await are_up(home, ids, 1)
             up_s = time.perf_counter() - begun
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(100_000, 20, 100)
+            if collector == "settled":
+                settle()
             said = await measured(times, count, every_s, measured_s)
             said |= {"up_s": up_s, "each_kb": (resident_kb() - one_kb) / max(1, count - 1)}
             print(json.dumps(said), flush=True)
@@ -252,6 +254,7 @@ async def main(folder: str, count: int, every_s: int, measured_s: float) -> None
 async def measured(times: Times, count: int, every_s: int, measured_s: float) -> dict[str, Any]:
     """Measure for a while."""
     times.clear()
+    pauses = Pauses()
     cpu, begun = time.process_time(), time.perf_counter()
     await asyncio.sleep(measured_s)
     lasted_s = time.perf_counter() - begun
@@ -262,7 +265,24 @@ async def measured(times: Times, count: int, every_s: int, measured_s: float) ->
         "cpu_share": (time.process_time() - cpu) / lasted_s,
         "ticked": len(times.late_s) / (count * lasted_s / every_s),
         "others": times.others,
+        "longest_pause_ms": max(pauses.took_s, default=0.0) * 1e3,
+        "paused_share": sum(pauses.took_s) / lasted_s,
     }
+
+
+class Pauses:
+    """How long the collector has stopped the process, each time, in seconds of its processor."""
+
+    def __init__(self) -> None:
+        self.took_s: list[float] = []
+        self._begun = 0.0
+        gc.callbacks.append(self._told)
+
+    def _told(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._begun = time.thread_time()
+        else:
+            self.took_s.append(time.thread_time() - self._begun)
 
 
 def resident_kb() -> float:
@@ -271,5 +291,5 @@ def resident_kb() -> float:
 
 
 if __name__ == "__main__":
-    where, many, every, seconds = sys.argv[1:]
-    asyncio.run(main(where, int(many), int(every), float(seconds)))
+    where, many, every, seconds, *how = sys.argv[1:]
+    asyncio.run(main(where, int(many), int(every), float(seconds), *(how or ["settled"])))

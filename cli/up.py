@@ -24,6 +24,7 @@ from domain.ids import token
 from domain.time import SystemClock, iso
 from simulator.report.words import plural
 from supervisor.children import Child, Service, looped
+from supervisor.collector import settle
 from supervisor.control_socket import serving
 from supervisor.logbook import Logbook, logging_to
 from supervisor.operations import Operations
@@ -137,6 +138,7 @@ async def _run(options: Options) -> None:
                 if page and options.demo and not stop.is_set() and await ensure_demo(home):
                     say(_DEMO)
                 _print_where(options, page)
+                settle()
                 await stop.wait()
                 say("Stopping.")
 
