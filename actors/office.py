@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from domain.time import Clock
 
 MOST_WAITING = 10_000
 """How many log lines, and bars, wait for a database that is out of reach; then the oldest go."""
+SLICE = 100
+"""How many are written in one go. Between two, the ticks of thousands of deployments have their turn."""
 
 
 class Records:
@@ -48,20 +51,19 @@ class Records:
 
     async def flush(self) -> None:
         """Write what waits. What a database out of reach does not take waits on."""
-        async with self._turn:  # so that nothing older is written after what is newer
-            await self._write()
-
-    async def _write(self) -> None:
         states, self._states = self._states, {}
         logs, self._logs = self._logs, []
         seen, self._seen = self._seen, []
-        if not (states or logs or seen):
-            return
         try:
-            async with self._database.as_worker() as connection:
-                await save_states(connection, [state() for state in states.values()])
-                await write_logs(connection, logs)
-                await write_seen(connection, seen)
+            while states or logs or seen:
+                some = list(islice(states, SLICE))
+                async with self._database.as_worker() as connection:
+                    await save_states(connection, [states[one]() for one in some])
+                    await write_logs(connection, logs[:SLICE])
+                    await write_seen(connection, seen[:SLICE])
+                for one in some:
+                    del states[one]
+                del logs[:SLICE], seen[:SLICE]
         except DatabaseError:
             self._states = {**states, **self._states}
             self._logs = [*logs, *self._logs][-MOST_WAITING:]

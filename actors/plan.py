@@ -1,5 +1,6 @@
 """What a deployment is made of: its row, the very bytes of its Skill's version, its feed, and the caps that hold it."""
 
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,9 @@ from skills import skill_md
 from skills.schedule import Schedule
 from skills.skill import Skill
 
+_schedule_of = lru_cache(1_024)(Schedule.parse)
+"""Thousands of deployments tick on a few schedules, and each shows every second when it ticks next."""
+
 
 class Plan(msgspec.Struct, frozen=True):
     """A deployment as it is carried out. `spec` is what a simulation of the same would be asked for."""
@@ -30,7 +34,7 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def schedule(self) -> Schedule:
         """When it ticks."""
-        return Schedule.parse(self.skill.schedule)
+        return _schedule_of(self.skill.schedule)
 
     @property
     def point_ms(self) -> int:
