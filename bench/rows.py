@@ -105,7 +105,7 @@ async def keep(dsn: str, database: Database, user_id: UUID, count: int) -> dict[
     for n in range(count):
         begun = time.perf_counter()
         row = DecisionRow(f"one {n}", n, "acted", to_json(bodies[n % BATCH]))
-        async with database.as_worker() as connection:
+        async with database.as_worker_once() as connection:
             await write_rows(connection, user_id, account_id, [row])
         took.append(time.perf_counter() - begun)
     begun = time.perf_counter()

@@ -7,6 +7,9 @@ A model's call takes three transactions, and a deployment's tick is as fast as i
 to two messages: its beginning with the role, and its end with the reset of the connection, which the driver would send
 each by itself. And one connection is kept in hand, as the driver's way to take and give one back is a quarter of what
 a small transaction costs this process. For the same reason a transaction is a class and no generator.
+
+A single statement of the worker's is a transaction by itself, and needs no frame. One connection is kept for those,
+and is the worker's between them too: nobody else is given it.
 """
 
 import asyncio
@@ -27,6 +30,8 @@ CLOSE_TIMEOUT_S = 5.0
 _RESET = "reset all"
 """What makes a connection as new: no transaction here sets or holds anything else that would outlast it."""
 
+_WORKER = "role agentic_worker"
+
 _FLUSHED = "select pg_logical_emit_message(true, 'agentic', '')"
 """Writes next to nothing, which is what it takes for a commit to wait for the disk."""
 
@@ -38,6 +43,8 @@ class Database:
         self._pool = pool
         self._revive = revive
         self._in_hand: Connection | None = None
+        self._worker: Connection | None = None
+        self._is_lent = False
         self._waiting = 0
         self._is_closing = False
 
@@ -78,10 +85,11 @@ class Database:
     async def close(self) -> None:
         """Close the pool, waiting a little for what is still running."""
         self._is_closing = True
-        connection, self._in_hand = self._in_hand, None
+        kept = [self._in_hand, None if self._is_lent else self._worker]
+        self._in_hand = self._worker = None
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                if connection is not None:
+                for connection in filter(None, kept):
                     await self._pool.release(connection)
                 await self._pool.close()
         except TimeoutError:
@@ -99,7 +107,14 @@ class Database:
         or within a second; only a machine that stops before then loses it, and a process that is killed does not.
         """
         later = "" if waits else "; set local synchronous_commit = off"
-        return Transaction(self, f"set local role agentic_worker{later}")
+        return Transaction(self, f"set local {_WORKER}{later}")
+
+    def as_worker_once(self) -> "Statement":
+        """A transaction of one statement as the worker, committed when that returns: a third sooner than another.
+
+        A second statement in its block may be a transaction of its own.
+        """
+        return Statement(self, f"set local {_WORKER}")
 
     async def flush(self) -> None:
         """Wait until all that was committed before is on the disk, together with everybody who waits for it now."""
@@ -124,6 +139,39 @@ class Database:
             self._in_hand = connection
         else:
             await self._pool.release(connection)
+
+    async def borrow_worker(self) -> "Connection | None":
+        """Lend the connection that is the worker's; None while somebody has it, or where it would be the only one."""
+        if self._is_lent or self._is_closing or self._pool.get_max_size() == 1:
+            return None
+        self._is_lent = True
+        try:
+            if self._worker is None or _is_lost(self._worker):
+                self._worker = await self._replaced(self._worker)
+        except BaseException:
+            self._worker, self._is_lent = None, False
+            raise
+        return self._worker
+
+    async def return_worker(self, connection: Connection) -> None:
+        """Take it back."""
+        self._is_lent = False
+        if self._is_closing:
+            await self._pool.release(connection)
+
+    async def _replaced(self, lost: "Connection | None") -> Connection:
+        """Make a connection the worker's for as long as it lasts."""
+        if lost is not None:
+            await self._pool.release(lost)
+        connection = await self.begin(f"set {_WORKER}")
+        try:
+            await connection.execute("commit")
+        except BaseException as error:
+            await _undo(connection)
+            await self._pool.release(connection)
+            _raise_as_ours(error)
+            raise
+        return connection
 
     async def _take(self) -> Connection:
         connection, self._in_hand = self._in_hand, None
@@ -184,6 +232,32 @@ class Transaction:
             await _undo(self._connection)
             _raise_as_ours(error)
             raise
+
+
+class Statement(Transaction):
+    """A transaction of one statement as the worker: without a frame, unless somebody has the worker's connection."""
+
+    __slots__ = ("_is_framed",)
+
+    async def __aenter__(self) -> Connection:
+        connection = await self._database.borrow_worker()
+        self._is_framed = connection is None
+        if connection is None:
+            return await super().__aenter__()
+        self._connection = connection
+        return connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._is_framed:
+            return await super().__aexit__(kind, error, trace)
+        try:
+            if error is not None:
+                await _undo(self._connection)
+                _raise_as_ours(error)
+        finally:
+            await self._database.return_worker(self._connection)
 
 
 def _raise_as_ours(error: BaseException) -> None:

@@ -208,13 +208,88 @@ async def test_a_connection_that_was_lost_in_hand_is_replaced(database: Database
         assert await connection.fetchval("select pg_backend_pid()") != first
 
 
+async def test_a_single_statement_is_the_workers_and_a_transaction_by_itself(
+    database: Database, owner: UUID
+) -> None:
+    """It is kept when it returns, on a connection that stays the worker's; a person's is another."""
+    found = []
+    for _ in range(3):
+        async with database.as_worker_once() as connection:
+            found.append(
+                await connection.fetchrow("select current_user, pg_backend_pid(), pg_current_xact_id()::text")
+            )
+            found.append(
+                await connection.fetchrow("select current_user, pg_backend_pid(), pg_current_xact_id()::text")
+            )
+    assert {(row[0], row[1]) for row in found} == {("agentic_worker", found[0][1])}
+    assert len({row[2] for row in found}) == 6
+    async with database.as_user(owner) as connection:
+        who = await connection.fetchrow("select current_user, pg_backend_pid()")
+    assert who[0] == "authenticated"
+    assert who[1] != found[0][1]
+
+
+async def test_single_statements_at_once_are_all_the_workers(database: Database) -> None:
+    """One has the worker's connection, the others do as if there were none."""
+
+    async def who(number: int) -> str:
+        async with database.as_worker_once() as connection:
+            return str(await connection.fetchval("select current_user where $1 >= 0", number))
+
+    assert await asyncio.gather(*(who(number) for number in range(20))) == ["agentic_worker"] * 20
+    async with database._pool.acquire() as connection:
+        assert await connection.fetchval("select current_user") == "agentic_app"
+
+
+async def test_a_single_statement_that_is_refused_says_so_and_the_next_one_is_none_the_worse(
+    database: Database,
+) -> None:
+    """In our words; what row security and grants keep from the worker is kept from it here too."""
+    for sql, error in (
+        ("select 1 / 0", Refused),
+        ("select * from auth.users", NotPermitted),
+        ("begin; select no_such_column from bars", DatabaseError),
+    ):
+        with pytest.raises(error):
+            async with database.as_worker_once() as connection:
+                await connection.execute(sql)
+        async with database.as_worker_once() as connection:
+            assert await connection.fetchval("select current_user") == "agentic_worker"
+
+
+async def test_a_workers_connection_that_was_lost_is_replaced(database: Database, admin: Connection) -> None:
+    """The next statement knows nothing of it."""
+    async with database.as_worker_once() as connection:
+        first = await connection.fetchval("select pg_backend_pid()")
+    assert await admin.fetchval("select pg_terminate_backend($1)", first)
+    while await admin.fetchval("select true from pg_stat_activity where pid = $1", first):
+        pass
+    async with database.as_worker_once() as connection:
+        second = await connection.fetchrow("select pg_backend_pid(), current_user")
+    assert second[0] != first
+    assert second[1] == "agentic_worker"
+
+
+async def test_the_only_connection_of_a_pool_is_not_kept_for_the_worker(database_url: str) -> None:
+    """Everybody else would wait for it for ever."""
+    database = await Database.open(database_url, user=APP_ROLE, max_size=1)
+    async with asyncio.timeout(20):
+        for _ in range(2):
+            async with database.as_worker_once() as connection:
+                assert await connection.fetchval("select current_user") == "agentic_worker"
+            async with database.as_worker() as connection:
+                assert await connection.fetchval("select current_user") == "agentic_worker"
+    await database.close()
+
+
+@pytest.mark.parametrize("once", [False, True])
 async def test_what_is_under_way_when_the_pool_closes_is_waited_for(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
+    database_url: str, monkeypatch: pytest.MonkeyPatch, once: bool
 ) -> None:
     """And for nothing else: its connection is closed with the others."""
     monkeypatch.setattr("db.pool.CLOSE_TIMEOUT_S", 3600.0)
     database = await Database.open(database_url, user=APP_ROLE)
-    async with database.as_worker() as connection:
+    async with database.as_worker_once() if once else database.as_worker() as connection:
         closing = asyncio.create_task(database.close())
         while not database._pool._closing:
             await asyncio.sleep(0)
@@ -247,15 +322,16 @@ async def test_a_cancelled_transaction_keeps_nothing_and_gives_its_connection_ba
         assert await connection.fetchval("select count(*) from bars") == 0
 
 
+@pytest.mark.parametrize("once", [False, True])
 async def test_wherever_a_transaction_is_cancelled_it_is_undone_without_a_word(
-    database: Database, owner: UUID
+    database: Database, owner: UUID, once: bool
 ) -> None:
     """Somebody who stops a run sees the program's line and none of the driver's, whatever was under way."""
     loop, told = asyncio.get_running_loop(), []
     loop.set_exception_handler(lambda _, context: told.append(context["message"]))
 
     async def work() -> None:
-        async with database.as_user(owner) as connection:
+        async with database.as_worker_once() if once else database.as_user(owner) as connection:
             await connection.fetch("select 1")
 
     for turns in range(40):
