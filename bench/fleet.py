@@ -1,10 +1,7 @@
 """Many paper deployments in one process: `python -m bench.fleet HOME COUNT EVERY_S MEASURED_S [as-it-comes]`.
 
-Prints JSON; with *as-it-comes* Python's collector is left as it is.
-
-The real fleet under the real supervisor, on the made-up market, each deployment with its engine and an account of its
-own. Two things are the bench's: a schedule of seconds, with the ticks of all spread evenly over it, and the trader,
-who looks at its account each tick, and in one deployment of `TRADING` buys or closes, so that verdicts are given.
+Each has its engine and an account of its own, and looks at its account each tick; one of `TRADING` buys or closes, so
+that verdicts are given. Prints JSON; with *as-it-comes* Python's collector is left as it is.
 """
 
 import asyncio
@@ -15,47 +12,22 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
-from random import Random
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
-from actors.fleet import FleetActor
-from actors.kernel import Ref, Time, WallTime
-from actors.leases import Leases
-from actors.office import Office, Records
-from actors.plan import Plan
-from actors.stage import Hooks
-from actors.staging import Replays, Staging
 from actors.ticker import Ticked, Ticker
 from agent.tick import Tick
 from bench.limits.bare_rows import percentiles_ms
-from cli.boot import House, house
-from cli.groups.deployments import SupervisedChildren, SupervisedFeeds
-from db.accounts import create_account
-from db.agent_state import load_states
-from db.deployments import create_deployment
-from db.skills import save_version
+from bench.live import SYMBOL, are_up, asked_for, carried_out
+from cli.boot import house
 from domain.actions import ClosePosition, ProposeOrder
-from domain.feeds import parse_feed
-from domain.ids import uuid7
-from domain.notices import NoNotices
 from domain.orders import Side
-from market.feeds.registry import Feeds, maker
-from simulator.spec import RunSpec, to_config
-from skills import skill_md
-from skills.schedule import Schedule
-from supervisor.children import ActorChild
 from supervisor.collector import settle
-from supervisor.supervisor import Identity, Supervisor
 
-SYMBOL, FEED = "BTC", "synthetic@7"
 SKILL = f"""\
 ---
 name: bench-fleet
@@ -76,16 +48,6 @@ Trade.
 """
 TRADING = 50
 """One in so many acts at each tick; the others look at their accounts, and hold."""
-
-
-class EverySome(Schedule, frozen=True):
-    """A tick every `every_ms`, `offset_ms` after the grid."""
-
-    every_ms: int = 1_000
-    offset_ms: int = 0
-
-    def next_after(self, ts: int) -> int:
-        return ts + self.every_ms - (ts - self.offset_ms) % self.every_ms
 
 
 class InAndOut:
@@ -142,91 +104,19 @@ class TimedTicker(Ticker):
         return ticked
 
 
-class BenchStaging(Staging):
-    """Staging with the bench's schedule and traders."""
+class Fleet:
+    """Has each ticker timed, and gives it the bench's trader."""
 
-    every_ms: int
-    count: int
-    times: Times
-    numbers: dict[UUID, int]
+    def __init__(self) -> None:
+        self.times = Times()
 
-    async def _ticker(self, plan: Plan, *more: Any) -> Ticker:
-        ticker = await super()._ticker(plan, *more)
-        number = self.numbers[plan.row.id]
+    def ready(self, ticker: Ticker, number: int) -> None:
+        """As `bench.live.Ready`."""
         trader = Looks() if number % TRADING else InAndOut()
         ticker.agent = msgspec.structs.replace(ticker.agent, trader=trader)
         ticker.__class__ = TimedTicker
         assert isinstance(ticker, TimedTicker)
         ticker.times = self.times
-        return ticker
-
-    def _go_live(self, feed: Any, plan: Plan, engine: Ref[Any], ticker: Ticker, hooks: Hooks) -> Any:
-        live = super()._go_live(feed, plan, engine, ticker, hooks)
-        offset_ms = (2 * self.numbers[plan.row.id] + 1) * self.every_ms // (2 * self.count)
-        live._schedule = EverySome("bench", (0,), every_ms=self.every_ms, offset_ms=offset_ms)
-        return live
-
-
-async def asked_for(home: House, count: int) -> list[UUID]:
-    """Keep so many deployments of one Skill, in one transaction."""
-    skill = skill_md.read(SKILL, where="bench")
-    digest = str(hash(SKILL))
-    config = to_config(RunSpec(from_ts=parse_feed(FEED).from_ts, to_ts=parse_feed(FEED).to_ts))
-    async with home.database.as_user(home.user_id) as connection:
-        version, _ = await save_version(
-            connection,
-            home.user_id,
-            name=skill.name,
-            digest=digest,
-            body=SKILL,
-            spec={"name": skill.name, "model": skill.model},
-        )
-        ids = []
-        for _ in range(count):
-            account_id = uuid7()
-            await create_account(connection, home.user_id, account_id, "paper", Decimal(10_000))
-            ids.append(
-                await create_deployment(
-                    connection,
-                    home.user_id,
-                    skill_version_id=version.id,
-                    account_id=account_id,
-                    mode="paper",
-                    feed=FEED,
-                    config=config,
-                )
-            )
-    return ids
-
-
-@asynccontextmanager
-async def carried_out(home: House, ids: list[UUID], every_ms: int) -> AsyncIterator[Times]:
-    """Run these deployments under a supervisor."""
-    time_: Time = WallTime()
-    owner = f"bench:{os.getpid()}"
-    identity = Identity(owner=owner, host="bench", pid=os.getpid(), groups=["deployments"], started_ts=0)
-    supervisor = Supervisor(identity, time_, Random(1).random)
-    database, clock = home.database, home.clock
-    office = Office(database, clock, owner, NoNotices(), Records(database, clock))
-    leases = Leases(database, owner, time.monotonic)
-    feeds = Feeds(maker(database.as_worker, time_), SupervisedFeeds(supervisor))
-    staging = BenchStaging(office, leases, home.provider, Replays(database), feeds, time_)
-    staging.every_ms, staging.count, staging.times = every_ms, len(ids), Times()
-    staging.numbers = {one: number for number, one in enumerate(ids)}
-    make = partial(FleetActor, office, leases, staging, SupervisedChildren(supervisor), ids)
-    stop = asyncio.Event()
-    async with supervisor.keeping([ActorChild(name="fleet", group="deployments", make=make)], stop):
-        yield staging.times
-
-
-async def are_up(home: House, ids: list[UUID], ticks: int) -> None:
-    """Wait until each has ticked so often."""
-    while True:
-        async with home.database.as_worker() as connection:
-            states = await load_states(connection, ids)
-        if sum(sum(one.counts.values()) >= ticks for one in states.values()) == len(ids):
-            return
-        await asyncio.sleep(1)
 
 
 async def main(folder: str, count: int, every_s: int, measured_s: float, collector: str) -> None:
@@ -234,18 +124,19 @@ async def main(folder: str, count: int, every_s: int, measured_s: float, collect
     os.environ["AGENTIC_HOME"] = folder
     logging.getLogger().setLevel(logging.ERROR)
     async with house() as home:
-        [first] = await asked_for(home, 1)
-        async with carried_out(home, [first], 1_000):
+        [first] = await asked_for(home, 1, SKILL)
+        async with carried_out(home, [first], 1_000, Fleet().ready):
             await are_up(home, [first], 2)
             one_kb = resident_kb()
-        ids = [first, *await asked_for(home, count - 1)]
+        ids = [first, *await asked_for(home, count - 1, SKILL)]
         begun = time.perf_counter()
-        async with carried_out(home, ids, every_s * 1_000) as times:
+        fleet = Fleet()
+        async with carried_out(home, ids, every_s * 1_000, fleet.ready):
             await are_up(home, ids, 1)
             up_s = time.perf_counter() - begun
             if collector == "settled":
                 settle()
-            said = await measured(times, count, every_s, measured_s)
+            said = await measured(fleet.times, count, every_s, measured_s)
             said |= {"up_s": up_s, "each_kb": (resident_kb() - one_kb) / max(1, count - 1)}
             print(json.dumps(said), flush=True)
             os._exit(0)  # what it takes to stop them all is no part of this
@@ -259,15 +150,19 @@ async def measured(times: Times, count: int, every_s: int, measured_s: float) ->
     await asyncio.sleep(measured_s)
     lasted_s = time.perf_counter() - begun
     return {
-        "late": percentiles_ms(times.late_s),
-        "held": percentiles_ms(times.held_s),
-        "acted": percentiles_ms(times.acted_s),
+        "late": _percentiles_ms(times.late_s),
+        "held": _percentiles_ms(times.held_s),
+        "acted": _percentiles_ms(times.acted_s),
         "cpu_share": (time.process_time() - cpu) / lasted_s,
         "ticked": len(times.late_s) / (count * lasted_s / every_s),
         "others": times.others,
         "longest_pause_ms": max(pauses.took_s, default=0.0) * 1e3,
         "paused_share": sum(pauses.took_s) / lasted_s,
     }
+
+
+def _percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
+    return percentiles_ms(seconds) if len(seconds) > 1 else {}
 
 
 class Pauses:
