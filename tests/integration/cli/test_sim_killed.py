@@ -1,6 +1,7 @@
 """Workers that are killed wherever it hurts: their runs go on by themselves, and end in the same bytes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from random import Random
@@ -11,8 +12,13 @@ import pytest
 from actors.kernel import Ref, Spec, System, WallTime
 from actors.sims import STOP_S, Look, SimActor
 from cli.sim_process import Process, launch
+from control import queue, runs, skills
+from control.runs import RunRequest
 from db.connection import Connection
 from db.pool import Database
+from domain.caps import LOOSEST
+from simulator.run import execute
+from tests.integration.cli.test_thinking_process import KEY, Doom
 from tests.integration.cli.workers import (
     PATIENCE_S,
     POINTS,
@@ -26,7 +32,10 @@ from tests.integration.cli.workers import (
     until_held_at,
     until_it_is,
 )
-from tests.integration.simulator.samples import carry_out
+from tests.integration.simulator.samples import carry_out, keep_market
+from tests.integration.simulator.thinking import PERIOD, SKILL, Biller, ask
+from tests.standins.messages_api import stand_in
+from tests.standins.provider import provider
 
 COUNTS = """
 select array[(select count(*) from journal_entries where account_id = $1),
@@ -152,3 +161,48 @@ async def test_a_cancelled_run_ends_its_worker(
     assert await sims.started[0].wait() is None
     row = await row_of(database, doomed[0])
     assert (row.status, row.error) == ("cancelled", None)
+
+
+async def queue_thought(database: Database, owner: UUID, url: str) -> UUID:
+    """Leave a run that a model at this address decides to the workers."""
+    saved = await skills.save(database, owner, SKILL)
+    version = await skills.find(database, owner, f"{saved.name}@{saved.version}")
+    specs = await runs.specs_of(database, owner, version, RunRequest(**PERIOD), LOOSEST, provider(url))
+    (run_id,) = await queue.enqueue(database, owner, version, specs)
+    return run_id
+
+
+async def test_a_model_is_asked_nothing_again_that_it_answered(
+    database: Database,
+    admin: Connection,
+    owner: UUID,
+    sims: Sims,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two workers are killed while a call is on its way: only that call is made again, and the end is the same."""
+    await keep_market(database)
+    biller, in_hand = Biller(), list[str]()
+    doom = Doom(biller)
+
+    def kill() -> None:
+        sims.started[-1].kill()
+        in_hand.append(biller.keys[-1])
+        if len(in_hand) == 1:
+            doom.at(9, kill)
+
+    async with stand_in(doom, piece_bytes=200) as api:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
+        monkeypatch.setenv("AGENTIC_MODEL_BASE_URL", api.url)
+        doom.at(4, kill)
+        run_id = await queue_thought(database, owner, api.url)
+        sims.ref.tell(Look())
+        await until_it_is(admin, run_id, "done", "failed")
+        asked = Counter(biller.keys)
+        (other,) = await ask(database, owner, provider(api.url), mode="live")
+        whole = await execute(database, other, "nobody kills it", provider(api.url))
+
+    row = await row_of(database, run_id)
+    assert (row.error, len(in_hand), len(sims.started)) == (None, 2, 3)
+    assert asked - Counter(set(asked)) == Counter(in_hand)
+    assert row.digests == whole.digests
+    assert row.digests["ledger"]
