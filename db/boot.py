@@ -54,6 +54,11 @@ class Prepared:
             self._admin_dsn, user=login.user, password=login.password, revive=revive, poll_s=poll_s
         )
 
+    def troubles(self) -> list[str]:
+        """What is wrong with the embedded server that still answers whoever only reads, a line for each."""
+        is_full = self._server is not None and self._server.is_full()
+        return ["The database's disk is full; free some space."] if is_full else []
+
     async def close(self) -> None:
         """Close the pool and let go of the embedded server, which stops with the last one that uses it."""
         await self.database.close()

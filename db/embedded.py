@@ -81,6 +81,10 @@ class Attached:
             with _locked(self._files.start_lock):
                 _ensure_started(self._files, self._durable)
 
+    def is_full(self) -> bool:
+        """Say whether its disk has hardly any room left."""
+        return _is_full(self._files.root)
+
     def detach(self) -> None:
         """Let go of the server, and stop it when nobody else holds it. A second call does nothing."""
         if self._clients is None:

@@ -3,7 +3,7 @@
 import errno
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlencode
 
@@ -36,7 +36,7 @@ class Page:
 
     def children(self, supervisor: Supervisor) -> Sequence[Child]:
         """The one child of this group."""
-        return [Service(name="page", group="web", make=lambda: self._served(supervisor.troubles))]
+        return [Service(name="page", group="web", make=lambda: self._served(supervisor))]
 
     def link(self) -> str | None:
         """Make the link that signs in, once; None where the page is open to the network."""
@@ -46,9 +46,13 @@ class Page:
         return f"{self.url}/sign-in?{urlencode({'code': code})}"
 
     @asynccontextmanager
-    async def _served(self, troubles: Callable[[], Sequence[str]]) -> AsyncIterator[None]:
+    async def _served(self, supervisor: Supervisor) -> AsyncIterator[None]:
         """Serve it, on a copy of the socket: a page that is started again finds its place still taken for it."""
         access = Access(self._home.database, self._home.clock)
+
+        def troubles() -> list[str]:
+            return [*supervisor.troubles(), *self._home.prepared.troubles()]
+
         site = make_app(access, self.sign_in if self.is_local else None, troubles)
         runner = web.AppRunner(site, access_log=None, shutdown_timeout=CLOSE_TIMEOUT_S)
         await runner.setup()
