@@ -63,8 +63,14 @@ def _lives(server: Attached, seeds: list[int], asked: argparse.Namespace) -> Ite
         yield _live(server, seeds[0], kind)
         return
     with ProcessPoolExecutor(asked.workers) as pool:
-        for done in as_completed([pool.submit(_live, server, seed, kind) for seed in seeds]):
-            yield done.result()
+        lives = {pool.submit(_live, server, seed, kind): seed for seed in seeds}
+        for done in as_completed(lives):
+            error = done.exception()
+            yield done.result() if error is None else _broken_off(lives[done], kind, error)
+
+
+def _broken_off(seed: int, kind: Kind | None, error: BaseException) -> Life:
+    return Life(seed, str(plan_of(seed, kind)), [f"it broke off: {error!r}"], [], Counter(lives=1))
 
 
 def _live(server: Attached, seed: int, kind: Kind | None) -> Life:

@@ -8,6 +8,7 @@ answer came, can strike at every step there is.
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any
 from uuid import UUID
 
 from db.connection import Connection
@@ -39,6 +40,9 @@ class Struck(Database):
 
     def as_worker(self, *, waits: bool = True) -> Transaction:
         return _Struck(self, super().as_worker(waits=waits)._who)
+
+    def as_worker_once(self) -> Any:
+        return self.as_worker()
 
     async def begin(self, who: str) -> Connection:
         await self.point("begin")
