@@ -58,8 +58,10 @@ def shown(compared: "DeploymentParity") -> "Group":
     """The whole difference first, then its causes, then what differed."""
     from rich.console import Group
 
+    from simulator.parity.page import headline
+
     found = compared.found
-    parts: list[Any] = [_heading(compared), "", _headline(found), "", _sides(found)]
+    parts: list[Any] = [_heading(compared), "", headline(found), "", _sides(found)]
     if found.parts:
         parts += ["", _causes(found)]
     return Group(*parts, *_ticks(found), *_differences(found), *_off_record(compared))
@@ -70,18 +72,6 @@ def _heading(compared: "DeploymentParity") -> str:
     made_up = " (made-up prices)" if parse_feed(row.feed).kind == "synthetic" else ""
     period = f"{iso(found.from_ts)} to {iso(found.to_ts)}"
     return printable(f"{row.skill_name}@{row.skill_number} · {short(row)} · {row.feed}{made_up} · {period}")
-
-
-def _headline(found: "Parity") -> str:
-    if found.is_exact:
-        return (
-            f"No difference: {found.ticks.due:,} ticks, {found.fills.both:,} orders filled, and every cent."
-        )
-    if not found.divergence_usd:
-        return "The deployment is worth what its simulation is, though they did not do the same."
-    usd, bps = figure(abs(found.divergence_usd), "usd"), figure(abs(found.divergence_bps), "number")
-    where = "above" if found.divergence_usd > 0 else "below"
-    return f"The deployment is {usd} USD ({bps} bps of what it began with) {where} its simulation."
 
 
 def _sides(found: "Parity") -> "Table":
@@ -113,13 +103,15 @@ def _causes(found: "Parity") -> "Table":
 
 
 def _ticks(found: "Parity") -> Iterator[str]:
+    from simulator.parity.page import prices_in_words
+
     ticks, fills = found.ticks, found.fills
     yield ""
     yield (
         f"Ticks: {ticks.due:,} due, {ticks.same:,} the same, {ticks.different:,} decided otherwise, "
         f"{ticks.missing:,} not taken or cut short, {ticks.refused_otherwise:,} refused otherwise"
     )
-    price = "" if not fills.bps else f"; prices {figure(fills.bps, 'signed')} bps worse than the simulator's"
+    price = f", {told}" if (told := prices_in_words(fills)) else ""
     yield (
         f"Orders filled: {fills.both:,} on both sides, {fills.only_deployment:,} by the deployment alone, "
         f"{fills.only_simulation:,} by the simulation alone{price}"
@@ -132,14 +124,17 @@ def _ticks(found: "Parity") -> Iterator[str]:
 
 
 def _differences(found: "Parity") -> Iterator[str]:
-    if not found.differences:
+    from simulator.parity.page import that_count
+
+    differences = that_count(found)
+    if not differences:
         return
     yield ""
     yield "The largest differences, USD:"
-    for one in found.differences[:SHOWN]:
+    for one in differences[:SHOWN]:
         usd = figure(one.usd, "signed")
         yield printable(f"  {iso(one.ts)} {usd:>12} {one.cause.replace('_', ' ')}: {one.text}")
-    if len(found.differences) > SHOWN:
+    if len(differences) > SHOWN:
         yield "  … more with --json"
 
 

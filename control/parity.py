@@ -56,6 +56,7 @@ class DeploymentParity(msgspec.Struct, frozen=True):
     """
 
     row: DeploymentRow
+    model: str
     found: Parity
     off_record: tuple[int, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -90,6 +91,24 @@ async def parity(
         raise Invalid(str(error)) from error
 
 
+def report_html(compared: DeploymentParity) -> str:
+    """A comparison as one self-contained HTML file."""
+    from simulator.parity.page import About, render
+
+    row = compared.row
+    about = About(
+        skill=row.skill_name,
+        version=row.skill_number,
+        model=compared.model,
+        deployment_id=str(row.id),
+        feed=row.feed,
+        is_synthetic=parse_feed(row.feed).kind == "synthetic",
+        warnings=compared.warnings,
+        off_record=len(compared.off_record),
+    )
+    return render(compared.found, about)
+
+
 class _Comparison:
     """One comparison in the making."""
 
@@ -119,7 +138,7 @@ class _Comparison:
         live = self._record(kept, extent, due_of(acts, extent.from_ts, extent.to_ts))
         found = compare(live, sim, self._around(kept, extent, market, acts[0].skill))
         off = [ts for trader in traders if isinstance(trader, AsRecorded) for ts in trader.off_record]
-        return DeploymentParity(self._row, found, tuple(off), market.warnings)
+        return DeploymentParity(self._row, acts[-1].skill.model, found, tuple(off), market.warnings)
 
     async def _kept(self) -> _Kept:
         row = self._row

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from domain.time import DAY_MS, iso
 from simulator.report import words
-from simulator.report.page import FOLDER as REPORT
+from simulator.report.document import FOLDER as REPORT
 
 HERE = Path(__file__).parent
 ASSETS = {

@@ -27,7 +27,7 @@ class Cause(StrEnum):
 
 IN_WORDS: Mapping[Cause, str] = MappingProxyType(
     {
-        Cause.FILL_PRICE: "filled at another price than the simulator's",
+        Cause.FILL_PRICE: "filled at another price than the simulator’s",
         Cause.TIMING: "filled at another time",
         Cause.SIZE: "filled in part, or not at all, on one side",
         Cause.FEES: "other fees",

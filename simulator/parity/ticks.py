@@ -41,7 +41,7 @@ class Circumstances(msgspec.Struct, frozen=True):
 
 
 def ticks_of(live: AccountRecord, sim: AccountRecord, around: Circumstances) -> Ticks:
-    """Count the ticks that were due, and list those that differ."""
+    """Count the ticks that were due, and list those that differ. Where nothing was to be done, none is missed."""
     same = different = missing = refused = 0
     listed: list[TickDifference] = []
     for ts in live.due:
@@ -52,8 +52,9 @@ def ticks_of(live: AccountRecord, sim: AccountRecord, around: Circumstances) -> 
         different += not why and ours != theirs
         refused += not why and ours == theirs and refusals[0] != refusals[1]
         same += not why and ours == theirs and refusals[0] == refusals[1]
-        if (ours != theirs or refusals[0] != refusals[1] or why) and len(listed) < MOST_SHOWN:
-            listed.append(TickDifference(ts, _told(live, ts, why), _told(sim, ts), why))
+        differs = ours != theirs or refusals[0] != refusals[1] or ts in live.interrupted
+        if differs and len(listed) < MOST_SHOWN:
+            listed.append(TickDifference(ts, _told(live, ts, "nothing" if why else ""), _told(sim, ts), why))
     return Ticks(len(live.due), same, different, missing, refused, tuple(listed))
 
 

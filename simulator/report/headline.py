@@ -18,7 +18,7 @@ FEW_TRADES = 30
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """One thing to know before reading on. `level` is "bad", "warn" or "info"."""
+    """One thing to know before reading on. `level` is "bad", "warn", "info" or "done"."""
 
     level: str
     strong: str

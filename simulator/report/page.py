@@ -1,11 +1,7 @@
 """Puts the report together: one HTML file that loads nothing, needs no script and escapes what it shows."""
 
-import base64
-import hashlib
 import re
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -16,14 +12,11 @@ from simulator.report import headline, manifest, memory, months, refused, tables
 from simulator.report.batch import batch
 from simulator.report.charts import chart
 from simulator.report.digest import report_digest
+from simulator.report.document import assets, environment
 from simulator.report.thought import thought
 from simulator.report.trade_rows import trade_rows
 from simulator.trades import trades
 
-if TYPE_CHECKING:
-    from jinja2 import BytecodeCache, Environment
-
-FOLDER = Path(__file__).parent
 UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 
 
@@ -31,12 +24,12 @@ def render(record: RunRecord, metrics: Metrics) -> str:
     """Write the report of a finished run as one self-contained HTML document."""
     made = trades(record.fills, record.funding, record.order_decisions)
     page: str = (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             record=record,
             metrics=metrics,
-            assets=_assets(),
+            assets=assets(),
             head=_head(record),
             notices=headline.notices(record, metrics),
             figures=headline.figures(record, metrics),
@@ -68,58 +61,6 @@ def render(record: RunRecord, metrics: Metrics) -> str:
 
 def _json(manifest: dict[str, Any]) -> str:
     return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2).decode()
-
-
-@cache
-def _environment() -> "Environment":
-    """The templates. Imported here, because a command that writes no report should not wait for it."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        bytecode_cache=_compiled(),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _compiled() -> "BytecodeCache | None":
-    """Where compiled templates are kept between two commands, which halves the time a report takes.
-
-    A folder of this user's alone among the temporary files; Jinja refuses one that is somebody else's, and then the
-    templates are compiled each time.
-    """
-    from jinja2 import FileSystemBytecodeCache
-
-    try:
-        return FileSystemBytecodeCache()
-    except (OSError, RuntimeError):
-        return None
-
-
-@cache
-def _assets() -> dict[str, Any]:
-    """The style and the script that stand in the page, and the policy that lets in these two alone."""
-    from markupsafe import Markup
-
-    style = "".join((FOLDER / "assets" / name).read_text("utf-8") for name in ("tokens.css", "report.css"))
-    script = (FOLDER / "assets" / "report.js").read_text("utf-8")
-    allowed = {"style-src": _hash(style), "script-src": _hash(script)}
-    policy = "; ".join(
-        [
-            "default-src 'none'",
-            *(f"{kind} {source}" for kind, source in allowed.items()),
-            "base-uri 'none'",
-            "form-action 'none'",
-        ]
-    )
-    return {"style": Markup(style), "script": Markup(script), "policy": policy}
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _head(record: RunRecord) -> dict[str, Any]:

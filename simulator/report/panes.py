@@ -92,14 +92,14 @@ def equity_pane(record: RunRecord, time: TimeScale) -> Pane:
             level = round(scale.at(float(values[0])), 1)
             lines.append(Line("ln ln--flat", f"M0 {level}H{BOX}"))
         else:
-            lines.append(Line("ln ln--base", _path(record.ts, values, time, scale)))
+            lines.append(Line("ln ln--base", path_of(record.ts, values, time, scale)))
             tags.append((scale.at(float(values[-1])), tag_label(float(values[-1])), "line"))
-    lines.append(Line("ln ln--eq", _path(record.ts, record.equity, time, scale)))
+    lines.append(Line("ln ln--eq", path_of(record.ts, record.equity, time, scale)))
     tags.append((scale.at(float(record.equity[-1])), tag_label(float(record.equity[-1])), "eq"))
-    placed = _spread(tags, EQUITY_PX)
+    placed = spread(tags, EQUITY_PX)
     name = "Equity, USD, log scale" if scale.is_log else "Equity, USD"
-    ticks = _clear_of(value_ticks(scale, 8), placed, EQUITY_PX)
-    is_low = _name_is_low([record.equity, *record.baselines.values()], scale, EQUITY_PX)
+    ticks = clear_of(value_ticks(scale, 8), placed, EQUITY_PX)
+    is_low = stands_low([record.equity, *record.baselines.values()], scale, EQUITY_PX)
     return Pane(name, EQUITY_PX, ticks, tuple(lines), tuple(placed), name_is_low=is_low)
 
 
@@ -107,7 +107,7 @@ def drawdown_pane(ts: Ticks, depth: Floats, time: TimeScale) -> Pane:
     """How far equity was below its peak."""
     worst = float(depth.min())
     scale = Scale(min(worst * 1.08, -0.001), 0.0)
-    path = _path(ts, depth, time, scale)
+    path = path_of(ts, depth, time, scale)
     lines = (Line("area-dd", f"{path}V0H0Z"), Line("ln ln--down", path))
     ticks = tuple(percent_ticks(scale, 3))
     return Pane("Drawdown", DRAWDOWN_PX, ticks, lines if worst else (), name_is_low=True)
@@ -121,26 +121,26 @@ def price_pane(bars: Bars, numbered: Sequence[tuple[int, Trade]], time: TimeScal
     reached = [float(px) for _, trade in shown for px in (trade.entry_px, trade.exit_px) if px is not None]
     scale = scale_for([closes, np.array(reached)] if reached else [closes])
     gaps = np.flatnonzero(np.diff(bars.ts) != bars.interval_ms)
-    lines = [Line("ln ln--ink", _path(bars.ts + bars.interval_ms, closes, time, scale, gaps))]
+    lines = [Line("ln ln--ink", path_of(bars.ts + bars.interval_ms, closes, time, scale, gaps))]
     marks: list[Mark] = []
     for number, trade in shown:
         lines += _join(trade, time, scale, is_minor=number not in major)
         marks += _marks(number, trade, time, scale, bars, is_minor=number not in major)
-    tag = _spread([(scale.at(float(closes[-1])), tag_label(float(closes[-1])), "line")], height)
+    tag = spread([(scale.at(float(closes[-1])), tag_label(float(closes[-1])), "line")], height)
     return Pane(
         f"{bars.symbol} price, USD" + (", log scale" if scale.is_log else ""),
         height,
-        _clear_of(value_ticks(scale, 6 if height > SMALL_PRICE_PX else 5), tag, height),
+        clear_of(value_ticks(scale, 6 if height > SMALL_PRICE_PX else 5), tag, height),
         tuple(lines),
         tuple(tag),
         tuple(marks),
-        name_is_low=_name_is_low([closes], scale, height),
+        name_is_low=stands_low([closes], scale, height),
         marked=_marked(bars.symbol, len(shown), len(own)),
         marked_narrow=_marked(bars.symbol, len(major), len(own)),
     )
 
 
-def _name_is_low(series: Sequence[Floats], scale: Scale, height: int) -> bool:
+def stands_low(series: Sequence[Floats], scale: Scale, height: int) -> bool:
     """Whether a name in the upper corner would hide a line that leaves more room in the lower one."""
     starts = np.concatenate([values[: max(1, int(len(values) * NAME_SHARE))] for values in series])
     above = float(scale.at(float(starts.max()))) / BOX * height
@@ -191,7 +191,7 @@ def _marks(
         yield mark(trade.exit_ts, trade.exit_px, "lost" if trade.net < 0 else "won", title)
 
 
-def _path(ts: Ticks, values: Floats, time: TimeScale, scale: Scale, gaps: Ticks | None = None) -> str:
+def path_of(ts: Ticks, values: Floats, time: TimeScale, scale: Scale, gaps: Ticks | None = None) -> str:
     """A line through the thinned values, lifted over gaps (the places after which bars are missing)."""
     kept = thin(values)
     xs = np.round(time.all_at(ts[kept]), 1).tolist()
@@ -203,7 +203,7 @@ def _path(ts: Ticks, values: Floats, time: TimeScale, scale: Scale, gaps: Ticks 
     return "M" + "".join(pieces)[1:]
 
 
-def _spread(tags: list[tuple[float, str, str]], height: int) -> list[Tag]:
+def spread(tags: list[tuple[float, str, str]], height: int) -> list[Tag]:
     """Push tags apart that would cover each other, and keep them inside the pane."""
     half = TAG_PX / 2
     placed: list[list[Any]] = [[at * height / BOX, label, kind] for at, label, kind in sorted(tags)]
@@ -218,7 +218,7 @@ def _spread(tags: list[tuple[float, str, str]], height: int) -> list[Tag]:
     ]
 
 
-def _clear_of(ticks: list[Tick], tags: Sequence[Tag], height: int) -> tuple[Tick, ...]:
+def clear_of(ticks: list[Tick], tags: Sequence[Tag], height: int) -> tuple[Tick, ...]:
     """Leave a tick's label out where a tag stands on it; its grid line stays."""
     near = 15 / height * BOX
     return tuple(

@@ -129,7 +129,9 @@ async def test_what_a_deployment_came_to_is_shown(said: Said, agentic: Agentic, 
         assert text in shown
 
 
-async def test_decisions_and_parity_of_a_deployment(said: Said, agentic: Agentic, database: Database) -> None:
+async def test_decisions_and_parity_of_a_deployment(
+    said: Said, agentic: Agentic, database: Database, tmp_path: Path
+) -> None:
     """Why it did what it did, tick by tick; and that the simulator does the same."""
     deployment_id = await asyncio.to_thread(deployed, said)
     async with process(database):
@@ -146,7 +148,9 @@ async def test_decisions_and_parity_of_a_deployment(said: Said, agentic: Agentic
     assert parity["divergence"] == {"usd": "0", "bps": 0.0, "widest_usd": "0"}
     assert (parity["ticks"]["due"], parity["ticks"]["same"]) == (144, 144)
     assert parity["parts"] == parity["differences"] == []
-    shown = (await asyncio.to_thread(agentic, "parity", "last")).stdout
+    file = tmp_path / "parity.html"
+    shown = (await asyncio.to_thread(agentic, "parity", "last", "--report", str(file))).stdout
+    assert "No difference:" in file.read_text("utf-8")
     assert "No difference: 144 ticks" in shown
 
 
