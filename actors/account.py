@@ -49,8 +49,8 @@ class Ledger:
 
     @property
     def is_dirty(self) -> bool:
-        """Whether entries wait to be written."""
-        return self.journal.is_dirty
+        """Whether entries wait to be written, or to be told."""
+        return self.journal.is_dirty or bool(self._noted)
 
     def take_noted(self) -> tuple[tuple[int, Noted], ...]:
         """What was noted since the last call, each with its number in the journal."""

@@ -33,6 +33,8 @@ from actors.messages import (
 )
 from brokers.paper.quotes import QuoteVenue
 from brokers.paper.replay import Alarm, ReplayVenue
+from db.journal import Tried
+from domain.actions import CancelOrder
 from domain.feeds import FeedEvent, FundingSettled, Mark, Quote
 from domain.journal import HaltCause
 from domain.time import MINUTE_MS, SECOND_MS, floor_to
@@ -55,18 +57,18 @@ _PRICES = (Quote, Mark, FundingSettled)
 class EngineActor(Actor):
     """One account. `open_it` opens it, `let_go` gives it up at the end.
 
-    `has_intent` says whether a decision of this name was carried out before; `tell` hears of fills and halts.
+    `tried` says how often a decision of this name was intended before; `tell` hears of fills and halts.
     """
 
     def __init__(
         self,
         open_it: Callable[[], Awaitable[OpenAccount]],
-        has_intent: Callable[[str], Awaitable[bool]],
+        tried: Callable[[str], Awaitable[Tried]],
         tell: Callable[[Happened], None],
         let_go: Callable[[], Awaitable[None]],
     ) -> None:
         self._open_it = open_it
-        self._has_intent = has_intent
+        self._tried = tried
         self._tell = tell
         self._let_go = let_go
         self._account: OpenAccount | None = None
@@ -132,11 +134,14 @@ class EngineActor(Actor):
 
     @handles(ByHand)
     async def by_hand(self, message: ByHand) -> Verdict:
-        if await self._has_intent(message.decision):
+        """Do what a person wants, once. What was written down, and not sent as the process ended then, is done anew."""
+        action, tried = message.action, await self._tried(message.decision)
+        is_gone = isinstance(action, CancelOrder) and action.order not in self._engine.book.orders
+        if tried.was_sent or (tried.times and is_gone):
             return Verdict(note="this was done already")
         await self._catch_up()
         verdict = await self._engine.submit(
-            message.action, ts=self._now(), decision=message.decision, index=0
+            action, ts=self._now(), decision=message.decision, index=tried.times
         )
         await self._done()
         return verdict
@@ -237,15 +242,21 @@ class EngineActor(Actor):
         if venue is not None and venue.owed:
             self._look_up(venue.owed, now)
         if venue is not None and not venue.is_known:
-            return  # equity is a guess: nobody is judged by it
-        await self._engine.observe(now)
+            await self._engine.pursue(
+                now
+            )  # equity is a guess: nobody is judged by it; what has a price gets out
+        else:
+            await self._engine.observe(now)
+            self._point_of_minute(now)
+        if (turn := self._turn(now)) > self._turned_at or self._opened.ledger.is_dirty:
+            self._turned_at = turn
+            await self._done()
+
+    def _point_of_minute(self, now: int) -> None:
         minute = floor_to(now, MINUTE_MS)
         if minute > self._pointed_at:
             self._pointed_at = minute
             self._opened.ledger.point(minute, self._engine.equity)
-        if (turn := self._turn(now)) > self._turned_at or self._opened.ledger.is_dirty:
-            self._turned_at = turn
-            await self._done()
 
     @property
     def _turn_ms(self) -> int:

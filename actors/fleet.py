@@ -220,7 +220,7 @@ class FleetActor(Actor):
             partial(
                 EngineActor,
                 partial(self._staging.open_account, row.id),
-                partial(self._staging.has_intent, row.account_id),
+                partial(self._staging.tried, row.account_id),
                 partial(self._tell, row.id),
                 partial(self._leases.give_up, row.account_id),
             ),

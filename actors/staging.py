@@ -25,11 +25,12 @@ from brokers.paper.quotes import QuoteVenue
 from brokers.paper.replay import Place, ReplayVenue
 from brokers.paper.venue import VenueState
 from db.decisions import newest_decisions
-from db.journal import has_intent
+from db.journal import Tried, tried_before
 from db.pool import Database
 from domain.inference import Memo
 from domain.snapshots import DecisionSnapshot
 from domain.time import parse_interval
+from engine.recovery import NEVER_SENT
 from market.feeds.base import Feed
 from market.feeds.due import Due, wait_for_due
 from market.feeds.pace import Pace
@@ -131,10 +132,10 @@ class Staging:
         market = plan.skill.market
         return await self._feeds.open(plan.feed, market.symbols, parse_interval(market.interval))
 
-    async def has_intent(self, account_id: UUID, decision: str) -> bool:
-        """Whether anything was ever intended under this decision's name."""
+    async def tried(self, account_id: UUID, decision: str) -> Tried:
+        """How often anything was intended under this decision's name, and whether it was sent."""
         async with self.office.database.as_worker() as connection:
-            return await has_intent(connection, account_id, decision)
+            return await tried_before(connection, account_id, decision, never_sent=NEVER_SENT)
 
     # The deployment's side.
 

@@ -144,15 +144,31 @@ async def load_entries(connection: Connection, account_id: UUID, *, after: int |
     return [_decode(msgspec.json.encode(row.body)) for row in rows]
 
 
-async def has_intent(connection: Connection, account_id: UUID, decision_id: str) -> bool:
-    """Whether anything was ever intended under this decision."""
-    found: bool = await connection.fetchval(
-        "select exists (select from journal_entries where account_id = $1 and kind = 'intent'"
-        " and body->>'decision_id' = $2)",
+class Tried(msgspec.Struct, frozen=True):
+    """How often something was intended under a decision's name, and whether an order of it reached the venue."""
+
+    times: int
+    was_sent: bool
+
+
+async def tried_before(
+    connection: Connection, account_id: UUID, decision_id: str, *, never_sent: str
+) -> Tried:
+    """What became of a decision so far. `never_sent` is the reason of an order that recovery found was not sent."""
+    times: int = await connection.fetchval(
+        "select count(*) from journal_entries where account_id = $1 and kind = 'intent'"
+        " and body->>'decision_id' = $2",
         account_id,
         decision_id,
     )
-    return found
+    was_sent: bool = await connection.fetchval(
+        "select exists (select from orders where account_id = $1 and decision_id = $2"
+        " and reason is distinct from $3)",
+        account_id,
+        decision_id,
+        never_sent,
+    )
+    return Tried(times, was_sent)
 
 
 async def undecided_intent(connection: Connection, account_id: UUID, decision: str) -> int | None:

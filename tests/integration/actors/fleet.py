@@ -23,7 +23,7 @@ from domain.caps import LOOSEST
 from domain.feeds import parse_feed
 from domain.notices import NoNotices, Notices
 from market.feeds.base import Feed
-from market.feeds.registry import Feeds, maker
+from market.feeds.registry import Feeds, Make, maker
 from simulator.spec import RunSpec, to_config
 from tests.standins.provider import NO_MODELS
 
@@ -104,7 +104,7 @@ class Runner:
 
 
 class Process:
-    """One process of the program, as far as deployments go."""
+    """One process of the program, as far as deployments go. `make_feed` makes its feeds, where a test has its own."""
 
     def __init__(
         self,
@@ -114,6 +114,7 @@ class Process:
         notices: Notices | None = None,
         live_by: Time | None = None,
         restarts: int = 3,
+        make_feed: Make | None = None,
     ) -> None:
         self.time = live_by or WallTime()
         self.system = System(self.time)
@@ -121,7 +122,7 @@ class Process:
         self.office = Office(database, self.time, owner, notices or NoNotices(), Records(database, self.time))
         self.leases = Leases(database, owner, time.monotonic)
         self.runner = Runner()
-        self.feeds = Feeds(maker(database.as_worker, self.time), self.runner)
+        self.feeds = Feeds(make_feed or maker(database.as_worker, self.time), self.runner)
         self.staging = Staging(self.office, self.leases, provider, Replays(database), self.feeds, self.time)
         self.children = Children(self.system, restarts)
         self.fleet = self.system.spawn(
