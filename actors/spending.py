@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from db.inference import spent
+from db.inference import spent_in
 from db.pool import Database
 from domain.inference import Budget
 
@@ -26,14 +26,8 @@ async def nearly_used(
     database: Database, user_id: UUID, budgets: Sequence[Budget], refused_by: Budget | None
 ) -> tuple[Used, ...]:
     """Give those of the budgets that are nearly used, or more; `refused_by` is one that did not allow for a call."""
-    found = []
-    async with database.as_worker() as connection:
-        for budget in budgets:
-            used = Used(
-                budget,
-                await spent(connection, user_id, budget.scope),
-                is_used_up=refused_by is not None and budget.scope == refused_by.scope,
-            )
-            if used.is_used_up or used.spent_usd >= NEARLY * budget.limit_usd:
-                found.append(used)
-    return tuple(found)
+    async with database.as_worker_once() as connection:
+        spent = await spent_in(connection, user_id, [budget.scope for budget in budgets])
+    refused = None if refused_by is None else refused_by.scope
+    used = [Used(budget, spent[budget.scope], budget.scope == refused) for budget in budgets]
+    return tuple(one for one in used if one.is_used_up or one.spent_usd >= NEARLY * one.budget.limit_usd)

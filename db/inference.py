@@ -24,7 +24,6 @@ from domain.inference import (
     ToolUse,
     Usage,
 )
-from domain.money import ZERO
 
 NEAREST_OF = 5_000
 """How many of the newest calls are looked through for the one that is nearest."""
@@ -82,11 +81,26 @@ select parts from (
 where equal > 0
 order by equal desc, (select count(*) from jsonb_object_keys(newest.parts)), recorded_at desc limit 1
 """
-_RESERVE_SQL = """
-insert into inference_totals (user_id, scope, spent_usd)
-select $1, scope, $3::numeric from unnest($2::text[]) scope
-on conflict (user_id, scope) do update set spent_usd = inference_totals.spent_usd + excluded.spent_usd
-returning scope, spent_usd - $3 as spent_usd
+_SPENT_BY_ALL_SQL = """
+select coalesce(sum(spent_usd), 0) as spent_usd from inference_totals
+where scope like 'day:%' and inference_totals.scope = replace({scope}, 'all:', 'day:')
+"""
+_SPENT_SQL = f"""
+select scope, coalesce(case when starts_with(scope, 'all:') then ({_SPENT_BY_ALL_SQL.format(scope="scopes.scope")})
+  else (select spent_usd from inference_totals own where user_id = $1 and own.scope = scopes.scope) end, 0)
+from unnest($2::text[]) scopes (scope)
+"""
+_RESERVE_SQL = f"""
+with everybody as (
+  select days.scope, spent.spent_usd from unnest($4::text[]) days (scope),
+  lateral ({_SPENT_BY_ALL_SQL.format(scope="days.scope")}) spent
+), own as (
+  insert into inference_totals (user_id, scope, spent_usd)
+  select $1, scope, $3::numeric from unnest($2::text[]) scope
+  on conflict (user_id, scope) do update set spent_usd = inference_totals.spent_usd + excluded.spent_usd
+  returning scope, spent_usd - $3 as spent_usd
+)
+select scope, spent_usd from everybody union all select scope, spent_usd from own
 """
 _SETTLE_SQL = "update inference_totals set spent_usd = spent_usd + $3 where user_id = $1 and scope = $2"
 _KEEP_SQL = """
@@ -154,7 +168,7 @@ class PostgresLedger:
 
     async def find(self, key: str) -> Recorded | None:
         """The recorded outcome of a request."""
-        async with self._database.as_worker() as connection:
+        async with self._database.as_worker_once() as connection:
             row = await connection.fetchrow(
                 _FIND_SQL, self._user_id, self._origin, key, self._route, self._any_route
             )
@@ -177,9 +191,11 @@ class PostgresLedger:
         if not budgets:
             return
         async with self._database.as_worker(waits=False) as connection:
-            spent = await _spent_on_everybody(connection, budgets)
-            rows = await connection.fetch(_RESERVE_SQL, self._user_id, _rows_of(budgets), worst_usd)
-            spent |= {row["scope"]: row["spent_usd"] for row in rows}
+            everybodys = await _alone_on_everybodys(connection, budgets)
+            rows = await connection.fetch(
+                _RESERVE_SQL, self._user_id, _rows_of(budgets), worst_usd, everybodys
+            )
+            spent = {row["scope"]: row["spent_usd"] for row in rows}
             for budget in budgets:
                 if spent[budget.scope] + worst_usd > budget.limit_usd:
                     raise BudgetReached(budget, spent[budget.scope], worst_usd)  # and nothing was set aside
@@ -213,7 +229,7 @@ class PostgresLedger:
 
     async def find_tool(self, key: str) -> ToolUse | None:
         """The recorded answer of a tool that lives outside."""
-        async with self._database.as_worker() as connection:
+        async with self._database.as_worker_once() as connection:
             body = await connection.fetchval(_FIND_TOOL_SQL, self._user_id, self._origin, key)
         return None if body is None else _decode_use(body)
 
@@ -247,12 +263,12 @@ async def spent(connection: Connection, user_id: UUID, scope: str) -> Decimal:
 
     "all:<day>" is everybody's day, of which a person sees their own part and the worker the whole.
     """
-    if scope.startswith("all:"):
-        return await _spent_by_all(connection, scope)
-    found: Decimal | None = await connection.fetchval(
-        "select spent_usd from inference_totals where user_id = $1 and scope = $2", user_id, scope
-    )
-    return ZERO if found is None else found
+    return (await spent_in(connection, user_id, [scope]))[scope]
+
+
+async def spent_in(connection: Connection, user_id: UUID, scopes: Sequence[str]) -> dict[str, Decimal]:
+    """Give that of many scopes."""
+    return {row[0]: row[1] for row in await connection.fetch(_SPENT_SQL, user_id, scopes)}
 
 
 async def totals(connection: Connection, user_id: UUID, prefix: str = "") -> dict[str, Decimal]:
@@ -334,25 +350,17 @@ def _rows_of(budgets: Sequence[Budget]) -> list[str]:
     return sorted({budget.scope.replace(_ALL, _DAY, 1) for budget in budgets})
 
 
-async def _spent_on_everybody(connection: Connection, budgets: Sequence[Budget]) -> dict[str, Decimal]:
-    """What is spent on everybody's days among the budgets, nobody else setting aside any of it meanwhile.
+async def _alone_on_everybodys(connection: Connection, budgets: Sequence[Budget]) -> list[str]:
+    """Give everybody's days among the budgets, nobody else setting aside any of them from here on.
 
-    The lock is taken before any row's, and the sum read after it, so it has all that was set aside before.
+    The lock is taken before any row's, and what is spent is read after it, so that has all that was set aside before.
     """
     scopes = sorted({budget.scope for budget in budgets if budget.scope.startswith(_ALL)})
     for scope in scopes:
         await connection.execute(
             "select pg_advisory_xact_lock(hashtextextended($1, 0))", f"agentic:inference:{scope}"
         )
-    return {scope: await _spent_by_all(connection, scope) for scope in scopes}
-
-
-async def _spent_by_all(connection: Connection, scope: str) -> Decimal:
-    total: Decimal = await connection.fetchval(
-        "select coalesce(sum(spent_usd), 0) from inference_totals where scope like 'day:%' and scope = $1",
-        scope.replace(_ALL, _DAY, 1),
-    )
-    return total
+    return scopes
 
 
 def _text(value: Outcome | ToolUse) -> str:

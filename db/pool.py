@@ -118,8 +118,8 @@ class Database:
 
     async def flush(self) -> None:
         """Wait until all that was committed before is on the disk, together with everybody who waits for it now."""
-        async with Transaction(self, _FLUSHED):
-            pass
+        async with self.as_worker_once() as connection:
+            await connection.execute(_FLUSHED)
 
     async def begin(self, who: str) -> Connection:
         """Begin a transaction; once again where the server was gone, as nothing had been done in it."""
