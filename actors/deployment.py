@@ -212,6 +212,8 @@ class DeploymentActor(Actor):
         waiting, self._until_flat = list(self._until_flat.values()), {}
         for command in waiting:
             if command.kind is CommandKind.FLATTEN:
+                if self._status is Status.HALTED:
+                    await self._move(Step.PAUSED)
                 await self._clerk.finish(command, {"status": self._status, "equity": str(standing.equity)})
             else:
                 self._leaving[command.id] = command
@@ -246,11 +248,13 @@ class DeploymentActor(Actor):
     async def _resume(self, command: CommandRow) -> dict[str, Any]:
         if self._status is not Status.RUNNING:
             await self._move(Step.RESUMED)
+            await self._follow(await self._where())  # which may be halted
         return {"status": self._status}
 
     async def _flatten(self, command: CommandRow) -> None:
         if self._status in (Status.STOPPING, Status.STOPPED, Status.FAILED):
             raise Cannot(f"it is {self._status}; a flatten is for one that runs")
+        self._abandon()  # else it would trade on, once the account is flat
         await self._get_flat(command)
 
     async def _get_flat(self, command: CommandRow) -> None:

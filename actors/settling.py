@@ -1,7 +1,7 @@
 """How a deployment's status follows its account: as a table, phase of the account beside status. Pure.
 
 The engine commits its latch first; the status is what people are shown of it, and catches up, also after a crash in
-between.
+between. One that a person has paused stays so, whatever its account does: a halt that lifts must not set it going.
 """
 
 from collections.abc import Mapping
@@ -15,9 +15,7 @@ _S, _P, _E = Status, HaltPhase, Step
 STEPS: Mapping[tuple[Status, HaltPhase], tuple[Step, ...]] = MappingProxyType(
     {
         (_S.RUNNING, _P.FLATTENING): (_E.FLATTEN,),
-        (_S.PAUSED, _P.FLATTENING): (_E.FLATTEN,),
         (_S.RUNNING, _P.HALTED): (_E.FLATTEN, _E.HALTED),
-        (_S.PAUSED, _P.HALTED): (_E.FLATTEN, _E.HALTED),
         (_S.FLATTENING, _P.HALTED): (_E.HALTED,),
         (_S.FLATTENING, _P.ACTIVE): (_E.FLAT,),
         (_S.HALTED, _P.ACTIVE): (_E.LIFTED,),

@@ -90,6 +90,7 @@ class Ticker:
 
         Cancelled, it leaves the tick to the next process, or keeps what was done in it where it was given up.
         """
+        self._is_given_up = False
         ticked = await self._take(ts)
         if not ticked.has_thought:
             return ticked

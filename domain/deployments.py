@@ -10,7 +10,7 @@ class Status(StrEnum):
 
     PROVISIONING = "provisioning"  # asked for; its account is being opened, or recovered
     RUNNING = "running"
-    PAUSED = "paused"  # no ticks; stream, marks, protections and halts go on
+    PAUSED = "paused"  # by a person, until resumed: no ticks; stream, marks, protections and halts go on
     FLATTENING = "flattening"  # getting flat: because of a halt, a flatten, or a kill
     HALTED = "halted"  # a loss cap was met and the account is flat
     STOPPING = "stopping"  # its tick is being finished or abandoned, raising orders are being cancelled
@@ -45,8 +45,8 @@ NEXT: Mapping[Status, Mapping[Step, Status]] = MappingProxyType(
         _S.PROVISIONING: {_E.STARTED: _S.RUNNING, **_ENDS},
         _S.RUNNING: {_E.PAUSED: _S.PAUSED, _E.FLATTEN: _S.FLATTENING, **_ENDS},
         _S.PAUSED: {_E.RESUMED: _S.RUNNING, _E.FLATTEN: _S.FLATTENING, **_ENDS},
-        _S.FLATTENING: {_E.HALTED: _S.HALTED, _E.FLAT: _S.PAUSED, **_ENDS},
-        _S.HALTED: {_E.LIFTED: _S.RUNNING, **_ENDS},
+        _S.FLATTENING: {_E.HALTED: _S.HALTED, _E.FLAT: _S.PAUSED, _E.PAUSED: _S.PAUSED, **_ENDS},
+        _S.HALTED: {_E.LIFTED: _S.RUNNING, _E.PAUSED: _S.PAUSED, **_ENDS},
         _S.STOPPING: {_E.STOPPED: _S.STOPPED, _E.GAVE_UP: _S.FAILED},
         _S.STOPPED: {},
         _S.FAILED: {},

@@ -143,6 +143,19 @@ async def test_a_kill_keeps_what_the_abandoned_tick_had_done(database: Database,
     assert len(tick.actions) == len(tick.verdicts) == 1
 
 
+async def test_a_flatten_ends_the_tick_in_hand(database: Database, owner: UUID) -> None:
+    """Else it would trade on in an account whose person was told that it is flat. Its order has its decision."""
+    async with stand_in(buys_and_thinks) as api:
+        stage = await thinking(database, owner, provider(api.url), api)
+        done = await stage.told(CommandKind.FLATTEN)
+        (tick, *_) = await kept(database, stage.deployment)
+        await stage.process.stop()
+
+    assert (done.state, done.result and done.result["status"]) == (CommandState.DONE, "paused")
+    assert (tick.ended, tick.outcome, len(tick.calls)) == ("abandoned", TickOutcome.ACTED, 1)
+    assert api.calls == 2
+
+
 async def test_the_end_of_a_process_keeps_nothing_of_a_tick_that_goes_on(
     database: Database, owner: UUID
 ) -> None:
