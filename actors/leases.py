@@ -67,14 +67,19 @@ class Leases:
         return fence
 
     async def renew(self) -> None:
-        """Prolong every lease; what is no longer ours is forgotten."""
-        if not self._until_s:
+        """Prolong every lease; what is no longer ours is forgotten. One that is taken meanwhile stays as it is."""
+        before, begun_s = dict(self._until_s), self._monotonic_s()
+        if not before:
             return
-        begun_s = self._monotonic_s()
         async with self._database.as_worker() as connection:
-            ours = await renew_leases(connection, self.owner, lease_s=self._lease_s)
-        kept = set(ours) & set(self._until_s)
-        self._until_s = dict.fromkeys(kept, begun_s + self._lease_s)
+            ours = set(await renew_leases(connection, self.owner, lease_s=self._lease_s))
+        for account_id, until_s in before.items():
+            if self._until_s.get(account_id) != until_s:
+                continue
+            if account_id in ours:
+                self._until_s[account_id] = begun_s + self._lease_s
+            else:
+                del self._until_s[account_id]
 
     async def end_those_of_the_gone(self) -> None:
         """End the leases of processes that were killed, so that nobody waits for what can't come back."""

@@ -1,5 +1,6 @@
 """What a process owns is free at once when it is known to be gone, and stays its own otherwise."""
 
+import asyncio
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -7,12 +8,18 @@ import pytest
 
 from actors.leases import AccountTaken, Leases
 from db.accounts import create_account
+from db.connection import Connection
 from db.errors import DatabaseError
 from db.pool import Database
 
 
 @pytest.fixture
 async def account(database: Database, owner: UUID) -> UUID:
+    return await opened(database, owner)
+
+
+async def opened(database: Database, owner: UUID) -> UUID:
+    """A new account."""
     account_id = uuid4()
     async with database.as_user(owner) as connection:
         await create_account(connection, owner, account_id, "paper", Decimal(10_000))
@@ -54,3 +61,20 @@ async def test_one_that_was_wrongly_taken_to_be_gone_can_write_nothing(
     await first.renew()
     with pytest.raises(DatabaseError):
         first.check(account)
+
+
+async def test_an_account_that_is_taken_during_a_renewal_stays_ours(
+    database: Database, admin: Connection, owner: UUID, account: UUID
+) -> None:
+    """The renewal has not seen it, and that is no reason to give it up."""
+    ours, other = leases(database, "lives"), await opened(database, owner)
+    await ours.take(account)
+    async with admin.transaction():
+        await admin.execute("select from account_leases where account_id = $1 for update", account)
+        renewing = asyncio.create_task(ours.renew())
+        while not await admin.fetchval("select count(*) from pg_locks where not granted"):
+            await asyncio.sleep(0)
+        await ours.take(other)
+    await renewing
+    ours.check(account)
+    ours.check(other)
