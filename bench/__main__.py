@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.chores import Done, chores, do
+from bench.deployed import Told, deployed_goals, deployed_report
+from bench.deployed import measured as deployed_measured
 from bench.environments import ROOT, NotAvailable
 from bench.jobs import NAMES, OURS, Job, Record, others, run
 from bench.kernel import Hop, kernel_goals, kernel_report
@@ -18,6 +20,7 @@ from bench.measure import clean_environment
 from bench.product import Home, open_home, product_job
 from bench.stores import Round, measured, stores_goals, stores_report
 from bench.tables import (
+    DEPLOYED,
     JOBS,
     KERNEL,
     STORES,
@@ -56,6 +59,7 @@ def main(arguments: Sequence[str]) -> int:
             thoughts, not_thought = _think(home, data, wanted) if wanted.thinking else ([], [])
             stored, not_stored = _store(home, wanted) if wanted.stores else ([], [])
             hops, not_hopped = _hop(wanted) if wanted.kernel else ([], [])
+            told, not_told = _deploy(folder, wanted) if wanted.deployments else ([], [])
     except NotAvailable as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -64,12 +68,14 @@ def main(arguments: Sequence[str]) -> int:
         *thinking_goals(thoughts),
         *(stores_goals(stored) if stored else []),
         *kernel_goals(hops),
+        *deployed_goals(told),
     ]
     parts = [
         (JOBS, _report(records, missing, done)),
         (THINKING, _thinking_report(thoughts)),
         (STORES, _stores_report(stored)),
         (KERNEL, f"{_measured_on()}\n\n{kernel_report(hops)}" if hops else ""),
+        (DEPLOYED, f"{_measured_on()}\n\n{deployed_report(told)}" if told else ""),
     ]
     for markers, text in parts:
         if text:
@@ -77,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
         if text and wanted.write:
             document = DOCUMENT.read_text("utf-8")
             DOCUMENT.write_text(put_between_markers(document, text, markers), "utf-8")
-    faults = [*_faults(records, missing, judged), *not_thought, *not_stored, *not_hopped]
+    faults = [*_faults(records, missing, judged), *not_thought, *not_stored, *not_hopped, *not_told]
     for fault in faults:
         print(f"bench: {fault}", file=sys.stderr)
     return 1 if faults else 0
@@ -104,16 +110,22 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--only-kernel", action="store_true", help="measure that alone")
     parser.add_argument(
-        "--full", action="store_true", help=f"{ALL_TICKS:,} ticks with a slow model, not {LATE_TICKS}"
+        "--no-deployments", dest="deployments", action="store_false", help="leave running deployments out"
+    )
+    parser.add_argument("--only-deployments", action="store_true", help="measure those alone")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help=f"{ALL_TICKS:,} ticks with a slow model, not {LATE_TICKS}; and 10,000 deployments",
     )
     parser.add_argument(
         "--write", action="store_true", help=f"put what is measured into {DOCUMENT.relative_to(ROOT)}"
     )
     wanted = parser.parse_args(arguments)
-    if wanted.only_thinking or wanted.only_stores or wanted.only_kernel:
+    if wanted.only_thinking or wanted.only_stores or wanted.only_kernel or wanted.only_deployments:
         wanted.sizes, wanted.chores = (), False
         wanted.thinking, wanted.stores = wanted.only_thinking, wanted.only_stores
-        wanted.kernel = wanted.only_kernel
+        wanted.kernel, wanted.deployments = wanted.only_kernel, wanted.only_deployments
     return wanted
 
 
@@ -184,6 +196,18 @@ def _hop(wanted: argparse.Namespace) -> tuple[list[Hop], list[str]]:
     except NotAvailable as error:
         return hops, [f"kernel: {error}"]
     return hops, []
+
+
+def _deploy(folder: Path, wanted: argparse.Namespace) -> tuple[list[Told], list[str]]:
+    """Measure running deployments; also says why not all could be measured."""
+    told: list[Told] = []
+    try:
+        for one in deployed_measured(folder, wanted.rounds or ROUNDS_OF_MANY, full=wanted.full):
+            print(f"{one.job} {one.asked}: {one.said}", file=sys.stderr)
+            told.append(one)
+    except NotAvailable as error:
+        return told, [f"deployments: {error}"]
+    return told, []
 
 
 def _sizes_of_rounds(wanted: argparse.Namespace) -> Iterator[tuple[int, int]]:

@@ -13,6 +13,7 @@ JOBS = (BEGIN, END)
 THINKING = (BEGIN.replace("made", "thinking, made"), END.replace("made", "thinking, made"))
 KERNEL = (BEGIN.replace("made", "kernel, made"), END.replace("made", "kernel, made"))
 STORES = (BEGIN.replace("made", "stores, made"), END.replace("made", "stores, made"))
+DEPLOYED = (BEGIN.replace("made", "deployments, made"), END.replace("made", "deployments, made"))
 """The markers around each part of the page that is written."""
 
 
