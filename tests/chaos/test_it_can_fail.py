@@ -8,10 +8,10 @@ import pytest
 
 import actors.account
 import actors.staging
+import db.accounts
 from actors.ticker import Ticker
 from brokers.paper.kept import KeptVenue
 from db.connection import Connection
-from db.journal import CommittedJournal
 from db.pool import Database
 from domain.journal import HaltPhase
 from engine.recovery import Recovered
@@ -34,15 +34,8 @@ async def _without_recovery(engine: Any, *args: Any) -> Recovered:
     return Recovered()
 
 
-async def _without_a_fence(self: CommittedJournal, connection: Connection, last: int, *stands: Any) -> None:
-    """Whoever owned the account once may go on writing."""
-    await connection.execute(
-        "update trading_accounts set last_seq = $2, heard = $3, engine = coalesce($4, engine), holds = $5"
-        " where id = $1",
-        self._account.id,
-        last,
-        *stands,
-    )
+ONE_FENCE = db.accounts._TAKE_SQL.replace("fence + 1", "1").replace("excluded.fence", "1")
+"""Whoever owned the account once may go on writing: all owners have the same fence."""
 
 
 async def _without_settling(*args: Any) -> None:
@@ -57,7 +50,7 @@ def _hearing_again(self: Any, inner: Any, store: Any, kept: Any, heard: int, *mo
 TAKEN_AWAY = {
     "the latch of a halt": (actors.staging, "open_account", _without_its_latch, Kind.KILL_NOW),
     "recovery": (actors.account, "recover", _without_recovery, Kind.KILL),
-    "the fence": (CommittedJournal, "_stand", _without_a_fence, Kind.PAUSE),
+    "the fence": (db.accounts, "_TAKE_SQL", ONE_FENCE, Kind.PAUSE),
     "the end of a tick that was begun": (Ticker, "_settle", _without_settling, Kind.KILL),
     "what was heard": (KeptVenue, "__init__", _hearing_again, Kind.KILL_NOW),
 }

@@ -20,7 +20,7 @@ from tests.integration.cli.many import (
 )
 
 KILLS = 3
-PACES = ("90000", "120000", "180000")
+PACES = ("120000", "180000", "240000")
 HOURS = 7 * 24
 
 

@@ -87,7 +87,8 @@ class Store:
 
 
 class DiskJournal:
-    """A journal as `db.journal` has it: the venue first, then entries, engine and what was heard, at once."""
+    """The venue first, then entries, engine and what was heard, at once. `db.journal` writes all in one transaction;
+    here a kill may come between, as where a venue is somebody else's."""
 
     def __init__(self, disk: Disk, fuse: Fuse) -> None:
         self._disk, self._fuse = disk, fuse
