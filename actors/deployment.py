@@ -252,8 +252,6 @@ class DeploymentActor(Actor):
         return {"status": self._status}
 
     async def _flatten(self, command: CommandRow) -> None:
-        if self._status in (Status.STOPPING, Status.STOPPED, Status.FAILED):
-            raise Cannot(f"it is {self._status}; a flatten is for one that runs")
         self._abandon()  # else it would trade on, once the account is flat
         await self._get_flat(command)
 
@@ -276,12 +274,12 @@ class DeploymentActor(Actor):
             self.after(FINISH_TICK_MS, Abandon(), key="abandon")
 
     async def _leave(self) -> None:
-        """Cancel what raises; flatten where the Skill says so; end."""
+        """Cancel what raises; flatten where the Skill says so, or where that is under way; end."""
         (command, *_) = self._leaving.values()
         if self._is_killed:
             return
         await self._engine.ask(CancelRaising(decision_of(command)), timeout_s=ASK_S)
-        if self._plan.skill.on_stop == "flatten":
+        if self._plan.skill.on_stop == "flatten" or self._until_flat:
             self._until_flat.update(self._leaving)
             self._leaving = {}
             await self._follow(await self._engine.ask(Flatten(), timeout_s=ASK_S))

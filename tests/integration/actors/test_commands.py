@@ -199,6 +199,19 @@ async def test_a_stop_flattens_where_the_skill_says_so(database: Database, owner
     await stage.process.stop()
 
 
+async def test_a_stop_waits_for_a_flatten_that_is_under_way(stage: Stage) -> None:
+    """Else it would end with what was to be closed, on a market that is over then; also where its process ends."""
+    await stage.until_it_holds()
+    flatten, stop = await stage.tell(CommandKind.FLATTEN), await stage.tell(CommandKind.STOP)
+    await until(lambda: stage.is_(Status.STOPPING))
+    await stage.again()
+    stage.process.look()
+    flat, stopped = await stage.result(flatten), await stage.result(stop)
+    assert (flat.state, stopped.state) == (CommandState.DONE, CommandState.DONE)
+    assert stopped.result == {"status": "stopped", "holding": []}
+    assert sum(fill.size * fill.side.sign for fill in await stage.fills()) == 0
+
+
 async def test_a_position_is_closed_by_hand_once(stage: Stage) -> None:
     """Sent twice, and once more to the next process, it is one order."""
     await stage.until_it_holds()
