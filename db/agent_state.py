@@ -64,15 +64,17 @@ insert into agent_state as there ({_COLUMNS})
 select given.* from unnest({_ARRAYS}) given ({_COLUMNS})
 join deployments d on d.id = given.deployment_id and d.user_id = given.user_id
 order by given.deployment_id
-on conflict (deployment_id) do update set {_CHANGED} where there.beat_at <= excluded.beat_at
+on conflict (deployment_id) do update set {_CHANGED}
+  where there.beat_at <= excluded.beat_at or there.beat_at > excluded.beat_at + interval '1 minute'
 """
 
 
 async def save_states(connection: Connection, states: Sequence[StateRow]) -> None:
     """Write how deployments are, as the worker, in one statement for any number of them.
 
-    Each at most once. What is older than what is there is left out, and so is what is said of no deployment. What is
-    too long is cut, and what can't be stored as text is marked, so that none keeps another from being shown.
+    Each at most once. What is older than what is there is left out, unless by more than a minute: then a clock was set
+    back. So is what is said of no deployment. What is too long is cut, and what can't be stored as text is marked, so
+    that none keeps another from being shown.
     """
     if states:
         await connection.execute(_SAVE_SQL, *zip(*map(_values, states), strict=True))

@@ -65,6 +65,16 @@ async def test_what_is_older_changes_nothing(database: Database, owner: UUID) ->
     assert (await load(database, found))[found].owner == "host:1:abc"
 
 
+async def test_a_clock_that_was_set_back_keeps_nobody_from_being_shown(
+    database: Database, owner: UUID
+) -> None:
+    """What lies more than a minute before what is there was said after it."""
+    found = await new_deployment(database, owner)
+    await save(database, state(found, owner))
+    await save(database, msgspec.structs.replace(state(found, owner, T0 - 60_001), owner="later"))
+    assert (await load(database, found))[found].owner == "later"
+
+
 async def test_one_that_there_is_not_keeps_no_other_from_being_saved(
     database: Database, owner: UUID, other_user: UUID
 ) -> None:
