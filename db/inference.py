@@ -190,7 +190,7 @@ class PostgresLedger:
         """
         if not budgets:
             return
-        async with self._database.as_worker(waits=False) as connection:
+        async with self._database.as_worker_flushed() as connection:
             everybodys = await _alone_on_everybodys(connection, budgets)
             rows = await connection.fetch(
                 _RESERVE_SQL, self._user_id, _rows_of(budgets), worst_usd, everybodys
@@ -199,7 +199,6 @@ class PostgresLedger:
             for budget in budgets:
                 if spent[budget.scope] + worst_usd > budget.limit_usd:
                     raise BudgetReached(budget, spent[budget.scope], worst_usd)  # and nothing was set aside
-        await self._database.flush()
 
     async def settle(
         self, budgets: Sequence[Budget], worst_usd: Decimal, cost_usd: Decimal, call: CallRecord | None

@@ -116,10 +116,13 @@ class Database:
         """
         return Statement(self, f"set local {_WORKER}")
 
-    async def flush(self) -> None:
-        """Wait until all that was committed before is on the disk, together with everybody who waits for it now."""
-        async with self.as_worker_once() as connection:
-            await connection.execute(_FLUSHED)
+    def as_worker_flushed(self) -> "Transaction":
+        """A transaction as the worker that lets go of its locks first, and then waits for the disk.
+
+        So those who wait for one another's locks wait for the disk together, and not in turn.
+        """
+        who = f"set local {_WORKER}; set local synchronous_commit = off"
+        return Transaction(self, who, f"commit; {_RESET}; {_FLUSHED}")
 
     async def begin(self, who: str) -> Connection:
         """Begin a transaction; once again where the server was gone, as nothing had been done in it."""
@@ -204,10 +207,10 @@ class Transaction:
     The driver's errors come out of it as ours; errors of other kinds unchanged.
     """
 
-    __slots__ = ("_connection", "_database", "_who")
+    __slots__ = ("_connection", "_database", "_end", "_who")
 
-    def __init__(self, database: Database, who: str) -> None:
-        self._database, self._who = database, who
+    def __init__(self, database: Database, who: str, end: str = f"commit; {_RESET}") -> None:
+        self._database, self._who, self._end = database, who, end
 
     async def __aenter__(self) -> Connection:
         self._connection = await self._database.begin(self._who)
@@ -227,7 +230,7 @@ class Transaction:
 
     async def _commit(self) -> None:
         try:
-            await self._connection.execute(f"commit; {_RESET}")
+            await self._connection.execute(self._end)
         except BaseException as error:
             await _undo(self._connection)
             _raise_as_ours(error)
