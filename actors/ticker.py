@@ -169,5 +169,5 @@ class Ticker:
         return Ticked(ts, snapshot.outcome, snapshot, why)
 
     async def _write(self, snapshot: DecisionSnapshot) -> None:
-        async with self._database.as_worker() as connection:
+        async with self._database.as_worker_once() as connection:
             await write_rows(connection, self._user_id, self._account_id, [decision_row(snapshot)])
