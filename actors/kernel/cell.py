@@ -7,6 +7,7 @@ somebody who said stop. So no actor holds up another's start or end, however it 
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -42,7 +43,7 @@ class Cell:
     """One actor, from its first life to the end of its last."""
 
     __slots__ = (
-        "_around", "_end", "_following", "_limit", "_overdue", "_task",
+        "_around", "_context", "_end", "_following", "_limit", "_overdue", "_task",
         "counts", "last_error", "life", "mailbox", "ref", "spec", "state", "time",
     )  # fmt: skip
 
@@ -55,6 +56,8 @@ class Cell:
         self.ref: Ref[Any] = Ref(spec.name, self.mailbox, around.time, around.deadlines, self._end)
         self.last_error: str | None = None
         self.life: Life | None = None
+        self._context = copy_context()
+        """That of whoever spawned it, such as for the log: each life has it, whoever brings it about."""
         self._task: asyncio.Task[None] | None = None
         self._limit: Handle | None = None
         self._overdue: TimeoutError | None = None
@@ -113,7 +116,7 @@ class Cell:
 
     def _limit_to(self, within_s: float, to_what: str) -> None:
         self._unlimit()
-        self._limit = self.time.call_later(within_s, partial(self._cut, f"{to_what} within {within_s:g} s"))
+        self._limit = self._later(within_s, partial(self._cut, f"{to_what} within {within_s:g} s"))
 
     def _unlimit(self) -> None:
         if self._limit is not None:
@@ -125,7 +128,7 @@ class Cell:
         assert self._task is not None
         self._overdue = TimeoutError(f"{self.spec.name} did not {what}")
         self._task.cancel()
-        self._limit = self.time.call_later(self.spec.hard_s, self._abandon)
+        self._limit = self._later(self.spec.hard_s, self._abandon)
 
     def _forgive(self) -> None:
         """Let a start that ended after all, although it had been cancelled, be one like any other."""
@@ -225,10 +228,14 @@ class Cell:
             self._end_for_good(exit)
             return
         self._become(State.WAITING, exit, delay_s)
-        self._limit = self.time.call_later(delay_s, self.begin)
+        self._limit = self._later(delay_s, self.begin)
 
     def _begin_anew(self, exit: Exit) -> None:
-        self.begin()
+        self._context.copy().run(self.begin)
+
+    def _later(self, delay_s: float, do: Callable[[], None]) -> Handle:
+        """Do something of this actor's later: a clock calls in the context of whoever was the first to set it."""
+        return self.time.call_later(delay_s, partial(self._context.copy().run, do))
 
     def _end_for_good(self, exit: Exit) -> None:
         self._become(State.ENDED, exit)

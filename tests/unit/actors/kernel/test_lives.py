@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextvars import ContextVar
 
 import pytest
 
@@ -240,6 +241,45 @@ async def test_a_crash_is_logged_with_its_traceback(caplog: pytest.LogCaptureFix
     [record] = caplog.records
     assert record.getMessage() == "clerk failed: ValueError: it slipped"
     assert record.exc_info is not None
+
+
+class Break(Message["Named"], frozen=True):
+    """Told: crash."""
+
+
+whose: ContextVar[str] = ContextVar("whose", default="nobody's")
+
+
+class Named(Actor):
+    """Writes down in whose name it begins, and ends over the first message."""
+
+    def __init__(self, begun: list[str]) -> None:
+        self._begun = begun
+
+    async def started(self) -> None:
+        self._begun.append(whose.get())
+
+    @handles(Break)
+    async def breaks(self, message: Break) -> None:
+        raise ValueError("it slipped")
+
+
+async def test_every_life_has_the_context_in_which_its_actor_was_spawned() -> None:
+    """So what is logged of it bears its name, whoever's timer happens to begin it, and whoever restarts it."""
+    begun: list[str] = []
+    system, refs = System(time := ManualTime()), []
+    for name in ("a", "b"):
+        whose.set(name)
+        refs.append(system.spawn(Spec(name, lambda: Named(begun), policy=Pauses([1.0]))))
+    whose.set("nobody's")
+    for ref in refs:
+        ref.tell(Break())
+    await settle()
+    await time.advance(1_000)
+    system.restart(refs[0])
+    await system.quiet()
+
+    assert begun == ["a", "b", "a", "b", "a"]
 
 
 @pytest.mark.parametrize("before", State)
