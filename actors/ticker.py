@@ -13,15 +13,14 @@ from uuid import UUID
 import msgspec
 
 from actors.kernel import ActorFailed, AskTimeout, Stopped
-from actors.messages import Seen
 from actors.port import RemoteEngine
 from actors.spending import Used, nearly_used
 from agent.asking import Stop
 from agent.run import SHUT, Agent, cut_short, open_tick, take
 from agent.tick import Tick
-from db.decisions import decision_at
+from db.decisions import decision_at, newest_tick
 from db.errors import DatabaseError
-from db.journal import undecided_intent
+from db.journal import undecided_intents
 from db.pool import Database
 from db.records import decision_row, write_rows
 from domain.ids import decision_id
@@ -75,6 +74,7 @@ class Ticker:
         self._port = port
         self._budgets = budgets
         self._is_new = True  # since the start of this process, or of its engine
+        self._decided_until = 0  # the newest tick of which a process before this one kept a decision
         self._is_given_up = False
 
     def start_again(self) -> None:
@@ -104,12 +104,12 @@ class Ticker:
     async def _take(self, ts: int) -> Ticked:
         tick: Tick | None = None
         try:
-            seen = await self._port.look(ts)
+            await self._port.look(ts)
             if self._is_new:
-                await self._settle(ts, seen)
-                if (done := await self._decided_before(ts)) is not None:
-                    return done
+                await self._settle(ts)
             self._is_new = False
+            if ts <= self._decided_until and (done := await self._decided_before(ts)) is not None:
+                return done
             if self._port.is_shut:
                 return Ticked(ts, SHUT.outcome)
             tick = open_tick(self.agent, ts)
@@ -135,19 +135,24 @@ class Ticker:
 
         It is kept as interrupted, and not decided again. `ts` is the instant it is.
         """
-        await self._settle(ts, await self._port.look(ts))
+        await self._port.look(ts)
+        await self._settle(ts)
 
-    async def _settle(self, ts: int, seen: Seen) -> None:
+    async def _settle(self, ts: int) -> None:
         async with self._database.as_worker() as connection:
-            begun = await undecided_intent(connection, self._account_id, seen.decided)
-        if begun is None or decision_id(self.agent.account, begun) != seen.decided:
-            return  # it is kept, or was no tick's: a halt's, or a person's
-        kept = cut_short(self.agent, open_tick(self.agent, ts), "interrupted", INTERRUPTED_NOTE)
-        await self._write(
-            msgspec.structs.replace(
-                kept, id=seen.decided, tick_ts=begun, outcome=TickOutcome.INTERRUPTED, context_digest=""
+            undecided = await undecided_intents(connection, self._account_id)
+            newest = await newest_tick(connection, self._account_id) or 0
+        for decision, begun in undecided:
+            if decision_id(self.agent.account, begun) != decision:
+                continue  # it was no tick's: a halt's, or a person's
+            kept = cut_short(self.agent, open_tick(self.agent, ts), "interrupted", INTERRUPTED_NOTE)
+            await self._write(
+                msgspec.structs.replace(
+                    kept, id=decision, tick_ts=begun, outcome=TickOutcome.INTERRUPTED, context_digest=""
+                )
             )
-        )
+            newest = max(newest, begun)
+        self._decided_until = newest
 
     async def _decided_before(self, ts: int) -> Ticked | None:
         """What became of this tick in a process before this one; None where it has not been begun."""

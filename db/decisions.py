@@ -54,6 +54,14 @@ async def decision_at(connection: Connection, account_id: UUID, tick_ts: int) ->
     return row and DecisionRow(*row)
 
 
+async def newest_tick(connection: Connection, account_id: UUID) -> int | None:
+    """The newest tick of which a decision is kept; None where there is none."""
+    ts: int | None = await connection.fetchval(
+        "select max(tick_ts) from decision_snapshots where account_id = $1", account_id
+    )
+    return ts
+
+
 async def ticks_around(connection: Connection, account_id: UUID, tick_ts: int) -> list[int]:
     """Give the ticks of the last decision before an instant and of the first one after it, where there are such."""
     row = await connection.fetchrow(

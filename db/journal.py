@@ -171,16 +171,23 @@ async def tried_before(
     return Tried(times, was_sent)
 
 
-async def undecided_intent(connection: Connection, account_id: UUID, decision: str) -> int | None:
-    """The instant of the first intent of a decision of which nothing is kept; None where there is none."""
-    ts: int | None = await connection.fetchval(
-        "select min(j.ts) from journal_entries j where j.account_id = $1 and j.kind = 'intent'"
-        " and j.body->>'decision_id' = $2 and not exists"
-        " (select from decision_snapshots d where d.account_id = $1 and d.id = $2)",
-        account_id,
-        decision,
-    )
-    return ts
+_UNDECIDED_SQL = """
+select j.decision, min(j.ts)
+from (select body->>'decision_id' as decision, ts from journal_entries
+      where account_id = $1 and kind = 'intent' order by seq desc limit $2) j
+where not exists (select from decision_snapshots d where d.account_id = $1 and d.id = j.decision)
+group by j.decision order by 2
+"""
+
+
+async def undecided_intents(
+    connection: Connection, account_id: UUID, *, newest: int = 50
+) -> list[tuple[str, int]]:
+    """Of an account's newest intents, the decisions of which nothing is kept, each with its first intent's instant.
+
+    They are halts and what people did by hand; and the ticks that were acting when their process ended.
+    """
+    return [(row[0], row[1]) for row in await connection.fetch(_UNDECIDED_SQL, account_id, newest)]
 
 
 def _journal_row(seq: int, entry: Entry) -> JournalRow:

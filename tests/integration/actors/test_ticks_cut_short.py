@@ -12,9 +12,10 @@ from control import decisions, parity
 from db.decisions import thoughts
 from db.pool import Database
 from domain.deployments import CommandKind, CommandState
+from domain.journal import IntentRecorded
 from domain.money import ZERO
 from domain.snapshots import DecisionSnapshot, TickOutcome
-from domain.time import ManualClock
+from domain.time import HOUR_MS, ManualClock
 from tests.integration.actors.fleet import deploy, process, row_of, until
 from tests.integration.actors.test_commands import Stage
 from tests.integration.actors.test_rehearsal import version_of
@@ -173,3 +174,23 @@ async def test_the_end_of_a_process_keeps_nothing_of_a_tick_that_goes_on(
         await stage.process.stop()
     tick = (await kept(database, stage.deployment))[0]
     assert (tick.ended, tick.outcome) == ("interrupted", TickOutcome.INTERRUPTED)
+
+
+async def test_what_a_person_did_meanwhile_hides_no_interrupted_tick(database: Database, owner: UUID) -> None:
+    """It had ordered, its person cancelled that by hand, and then the process ended: it is not decided again."""
+    async with stand_in(buys_and_thinks) as api:
+        stage = await thinking(database, owner, provider(api.url), api)
+        (number,) = [e.orders[0].number for e in await stage.journal() if isinstance(e, IntentRecorded)]
+        assert (await stage.told(CommandKind.CANCEL, order=number)).state is CommandState.DONE
+        await stage.again()
+        stage.process.look()
+
+        async def has_thought_on() -> bool:
+            return len(await kept(database, stage.deployment)) >= 1 and api.calls >= 4
+
+        await until(has_thought_on)
+        await stage.process.stop()
+    (tick, *_) = await kept(database, stage.deployment)
+    bought = [e.ts for e in await stage.journal() if isinstance(e, IntentRecorded) and e.orders]
+    assert tick.ended == "interrupted"
+    assert bought == [tick.tick_ts, tick.tick_ts + 4 * HOUR_MS]
