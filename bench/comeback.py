@@ -78,7 +78,9 @@ async def states_of(home: House, ids: list[UUID]) -> dict[UUID, StateRow]:
         return await load_states(connection, ids)
 
 
-async def until_all_tick(home: House, ids: list[UUID], before: dict[UUID, StateRow]) -> None:
+async def until_all_tick(
+    home: House, process: "subprocess.Popen[bytes]", ids: list[UUID], before: dict[UUID, StateRow]
+) -> None:
     """Wait until each has ticked in a process that is not the one of `before`, beyond the tick it had come to there."""
 
     def ticks(state: StateRow) -> bool:
@@ -89,18 +91,20 @@ async def until_all_tick(home: House, ids: list[UUID], before: dict[UUID, StateR
 
     async with asyncio.timeout(PATIENCE_S):
         while sum(map(ticks, (await states_of(home, ids)).values())) < len(ids):
+            if process.poll() is not None:
+                sys.exit("`agentic up` ended by itself")
             await asyncio.sleep(LOOK_S)
 
 
 async def comeback_s(home: House, folder: Path, count: int) -> float:
     """Measure one comeback."""
     ids = await asked_for(home, count)
-    with up(folder):
-        await until_all_tick(home, ids, {})
+    with up(folder) as process:
+        await until_all_tick(home, process, ids, {})
     killed = await states_of(home, ids)
     begun = time.perf_counter()
-    with up(folder):
-        await until_all_tick(home, ids, killed)
+    with up(folder) as process:
+        await until_all_tick(home, process, ids, killed)
         return time.perf_counter() - begun
 
 
