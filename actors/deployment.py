@@ -71,6 +71,7 @@ class DeploymentActor(Actor):
         self._until_flat: dict[UUID, CommandRow] = {}
         self._leaving: dict[UUID, CommandRow] = {}
         self._upgrades: list[CommandRow] = []
+        self._ticked_to = -1
         self._clerk = Clerk(office, bulletin)
         self._standing: Standing | None = None
         self._is_killed = False
@@ -125,13 +126,19 @@ class DeploymentActor(Actor):
         """Have the market go by."""
         bulletin = self._bulletin
         hooks = Hooks(
-            self._tick, lambda standing: self.me.tell(Stood(standing)), bulletin.late, bulletin.missed
+            self._tick,
+            lambda standing: self.me.tell(Stood(standing)),
+            bulletin.late,
+            bulletin.missed,
+            self._ticked_to,
         )
         self._driving = self.child(self._stage.drive(hooks).run(), then=DriveEnded)
 
     async def _tick(self, ts: int, standing: Standing) -> None:
         """Take a tick, unless this is no time for one. Called by the drive, which waits for it."""
-        if not await self.me.ask(MayTick(standing), timeout_s=ASK_S):
+        may_tick = await self.me.ask(MayTick(standing), timeout_s=ASK_S)
+        self._ticked_to = ts
+        if not may_tick:
             self._bulletin.skipped()
             return
         task = self._in_hand = asyncio.ensure_future(self._stage.ticker.tick(ts))
@@ -313,6 +320,7 @@ class DeploymentActor(Actor):
             self._upgrades.append(command)
 
     async def _upgrade_now(self, command: CommandRow) -> None:
+        """Go on with another version. A tick that was begun was the old one's, every later one is the new one's."""
         before, version_id = self._plan, argument(command, "version_id", UUID)
         async with self._office.database.as_worker() as connection:
             await set_version(connection, before.row.id, version_id)
@@ -321,9 +329,11 @@ class DeploymentActor(Actor):
         await self._set_stage()
         plan = self._plan
         await self._engine.ask(Adopt(plan.skill.market.symbols, plan.caps), timeout_s=ASK_S)
+        standing = await self._where()  # after the bar that the old drive had opened still
+        begins = max(standing.ts + standing.is_open, self._ticked_to + 1)
         self._drive()
         versions = {"from": before.row.skill_number, "to": plan.row.skill_number}
-        self._bulletin.log("info", "goes on with another version", **versions, market=iso(self._bulletin.now))
+        self._bulletin.log("info", "goes on with another version", **versions, market=iso(begins))
         await self._clerk.finish(command, versions)
 
     # Ends.

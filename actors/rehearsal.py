@@ -46,7 +46,7 @@ class Rehearsal:
         self._pace_from = pace_from
         self._hooks = hooks
         self._begin_again = begin_again
-        self._ticked = -1
+        self._ticked = hooks.after
 
     async def run(self) -> Standing:
         """Go on to the end of the tape, and give where the account stands then."""

@@ -23,13 +23,15 @@ class Hooks(msgspec.Struct, frozen=True):
     """What a drive calls.
 
     `tick` takes the tick of an instant, and is waited for. `heard` is told where the account stands. `late` is told how
-    many ms after its instant a tick began and what it still lacked then; `missed` how many were passed over.
+    many ms after its instant a tick began and what it still lacked then; `missed` how many were passed over. The ticks up
+    to `after` were given to another drive before.
     """
 
     tick: Callable[[int, Standing], Awaitable[None]]
     heard: Callable[[Standing], None]
     late: Callable[[int, Due], None]
     missed: Callable[[int], None]
+    after: int = -1
 
 
 class Stage(msgspec.Struct, frozen=True):
