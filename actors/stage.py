@@ -23,7 +23,7 @@ class Hooks(msgspec.Struct, frozen=True):
     """What a drive calls.
 
     `tick` takes the tick of an instant, and is waited for. `heard` is told where the account stands. `late` is told how
-    many ms after its instant a tick began and what it still lacked then; `missed` how many were passed over. The ticks up
+    many ms after its instant a tick began and what it still lacked then; `missed` how many were passed over. Ticks up
     to `after` were given to another drive before.
     """
 

@@ -48,7 +48,9 @@ async def rerun(
         if (act.market.tape.interval_ms, act.market.tape.length) != (tape.interval_ms, tape.length):
             raise SimulationError("the versions of this deployment do not go by the same bars")
         until = to_ts if following is None else min(following.from_ts, to_ts)
-        last = -(-(until - tape.start_ts) // tape.interval_ms)  # a bar whose tick is before `until` is its act's
+        last = -(
+            -(until - tape.start_ts) // tape.interval_ms
+        )  # a bar whose tick is before `until` is its act's
         replay = replay_of(act.skill, spec, act.market, act.trader, end, NAME)
         while replay.index < last:
             stretches.append(await replay.run(min(STEP_BARS, last - replay.index)))
