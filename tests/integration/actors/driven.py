@@ -48,9 +48,11 @@ class Driven:
         self._more = more
         self._decisions = 0
         self.feeds: list[DrivenFeed] = []
-        self.process = self._process()
+        self.process = self.another()
 
-    def _process(self) -> Process:
+    def another(self) -> Process:
+        """Another process, beside or after those before it, whose feed is the one that is driven from now on."""
+
         async def make(spec: FeedSpec, symbols: tuple[str, ...], interval_ms: int) -> DrivenFeed:
             self.feeds.append(DrivenFeed(spec, symbols, interval_ms, self.time))
             return self.feeds[-1]
@@ -164,7 +166,7 @@ class Driven:
         """End this process in order, and start another after a while, or (below 0) with its clock set back."""
         await self.process.stop()
         self.time = ManualTime(self.time.now_ms() + after_ms)
-        self.process = self._process()
+        self.process = self.another()
         self.process.look()
         await until(self.is_watched)
 

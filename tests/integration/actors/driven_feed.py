@@ -65,6 +65,10 @@ class DrivenFeed:
         event = self.rates[symbol, hour] = FundingSettled(hour, symbol, Decimal(rate), Decimal(price))
         self._grow(event)
 
+    def tell_again(self, hour: int, symbol: str = "BTC") -> None:
+        """The rate of an hour that was told before."""
+        self._listeners.tell(self.rates[symbol, hour])
+
     def bar(self, bar: Bar, symbol: str = "BTC") -> None:
         """A bar of the feed's interval has closed."""
         self._grow(BarClosed(self._at(None), symbol, self.interval_ms, bar))
