@@ -150,8 +150,8 @@ class EngineActor(Actor):
     async def reset(self, message: ResetHalt) -> str:
         try:
             await self._engine.reset_halt(self._now())
-        except IllegalHalt as error:
-            return str(error)
+        except IllegalHalt:
+            return f"there is no halt that could be lifted: the account is {self._engine.state.watch.phase}"
         await self._done()
         return ""
 

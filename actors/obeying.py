@@ -25,6 +25,7 @@ from db.fleet import LeftOver, left_over_commands
 from db.pool import Database
 from domain.actions import CancelOrder, ClosePosition
 from domain.deployments import CommandKind, CommandState, IllegalMove, Status
+from domain.verdicts import Refusal
 
 T = TypeVar("T")
 
@@ -109,6 +110,17 @@ async def _end(connection: Connection, command: LeftOver) -> None:
         await store.fail(connection, command.id, f"the deployment was {command.status} before this was done")
 
 
+def _plainly(refusal: Refusal) -> str:
+    """A refusal as a person is told it who named something that is not there."""
+    match refusal.cap:
+        case "position":
+            return refusal.hint
+        case "order":
+            return f"there is no live order {refusal.would_be}"
+        case _:
+            return str(refusal)
+
+
 async def by_hand(engine: Ref[EngineActor], command: CommandRow) -> dict[str, Any]:
     """Close a position, or withdraw an order, as the command says. Raises Cannot where the engine refuses it."""
     action: ClosePosition | CancelOrder
@@ -118,7 +130,7 @@ async def by_hand(engine: Ref[EngineActor], command: CommandRow) -> dict[str, An
         action = CancelOrder(argument(command, "order", int), "by hand")
     verdict = await engine.ask(ByHand(action, decision_of(command)), timeout_s=ASK_S)
     if not verdict.approved:
-        raise Cannot("; ".join(map(str, verdict.refusals)))
+        raise Cannot("; ".join(map(_plainly, verdict.refusals)))
     return {"orders": list(verdict.orders), "note": verdict.note}
 
 

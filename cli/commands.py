@@ -270,16 +270,22 @@ def _line(row: "DeploymentRow", command: "CommandRow") -> str:
         case CommandState.FAILED | CommandState.EXPIRED:
             why = command.error or "nobody took it in time"
             more = "; start `agentic up`, then send it again" if command.state is CommandState.EXPIRED else ""
-            return f"{name}: {command.kind} was not carried out: {why}{more}"
+            return f"{name}: {_spoken(command.kind)} was not carried out: {why}{more}"
         case CommandState.ACKNOWLEDGED:
             return (
-                f"{name}: {command.kind} is being carried out; see agentic deployments show {short(row.id)}"
+                f"{name}: {_spoken(command.kind)} is being carried out; "
+                f"see agentic deployments show {short(row.id)}"
             )
         case _:
             from domain.time import iso
 
             until = f"whoever runs it next, until {iso(command.deadline_ts)}"
-            return f"{name}: {command.kind} is kept for {until}"
+            return f"{name}: {_spoken(command.kind)} is kept for {until}"
+
+
+def _spoken(kind: CommandKind) -> str:
+    """A command as it is typed."""
+    return "halt reset" if kind is CommandKind.RESET_HALT else kind.value
 
 
 def _more(command: "CommandRow") -> str:
