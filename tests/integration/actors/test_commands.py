@@ -231,12 +231,12 @@ async def test_a_position_is_closed_by_hand_once(stage: Stage) -> None:
 async def test_what_can_not_be_done_says_why(stage: Stage) -> None:
     """In one line, and nothing has changed."""
     for kind, args, why in [
-        (CommandKind.RESET_HALT, {}, "active"),
+        (CommandKind.RESET_HALT, {}, "no halt that could be lifted: the account is active"),
         (CommandKind.CLOSE, {"symbol": "ETH"}, "ETH"),
         (CommandKind.CLOSE, {}, "close takes symbol"),
         (CommandKind.CANCEL, {"order": "the last"}, "cancel takes order"),
         (CommandKind.UPGRADE, {"version_id": "2"}, "upgrade takes version_id"),
-        (CommandKind.CANCEL, {"order": 99}, "live order"),
+        (CommandKind.CANCEL, {"order": 99}, "there is no live order 99"),
         (CommandKind.ACKNOWLEDGE, {"symbol": "BTC"}, "foreign"),
     ]:
         refused = await stage.told(kind, **args)
