@@ -50,7 +50,11 @@ class Records:
         del self._logs[:-MOST_WAITING]
 
     async def flush(self) -> None:
-        """Write what waits. What a database out of reach does not take waits on."""
+        """Write what waits, after whoever writes already. What a database out of reach does not take waits on."""
+        async with self._turn:
+            await self._write()
+
+    async def _write(self) -> None:
         states, self._states = self._states, {}
         logs, self._logs = self._logs, []
         seen, self._seen = self._seen, []
