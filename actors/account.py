@@ -18,7 +18,7 @@ from db.pool import Database
 from domain.account import Account
 from domain.caps import Caps
 from domain.events import Liquidated
-from domain.journal import Entry, HaltChanged
+from domain.journal import Entry, HaltChanged, HaltPhase
 from domain.orders import Fill
 from engine.engine import Engine, EngineState, start
 from engine.recovery import Recovered, recover
@@ -116,7 +116,7 @@ async def open_account(
     ledger.journal.go_with(
         Beside(
             state=lambda: msgspec.msgpack.encode(engine.state),
-            holds=lambda: bool(engine.book.positions or engine.book.orders),
+            holds=lambda: _holds(engine),
             heard=lambda: venue.heard,
             save=venue.save,
             unsaved=venue.unsaved,
@@ -127,6 +127,12 @@ async def open_account(
     recovered = await recover(engine, venue, _now(inner, start_ts))
     await ledger.commit()
     return OpenAccount(row, venue, engine, ledger, recovered, point_ms, feed)
+
+
+def _holds(engine: Engine) -> bool:
+    """Whether there is something to look after, be it only a flattening that is not written down as done."""
+    book = engine.book
+    return bool(book.positions or book.orders) or engine.state.watch.phase is HaltPhase.FLATTENING
 
 
 def _standing(venue: ReplayVenue | QuoteVenue) -> Place | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from actors.bulletin import Bulletin
 from actors.engine import EngineActor
-from actors.kernel import Actor, ActorFailed, AskTimeout, Lane, Message, Ref, handles
+from actors.kernel import Actor, ActorFailed, AskTimeout, Lane, Message, Ref, Stopped, handles
 from actors.messages import Flatten, Happened, Standing, Where
 from actors.obeying import Cannot, Clerk, by_hand
 from actors.office import Office
@@ -23,6 +23,7 @@ from domain.time import SECOND_MS
 
 LOOK_EVERY_MS = 10 * SECOND_MS
 """How often what the account is worth is looked at, for whoever looks."""
+LAST_LOOK_S = 2.0
 
 
 class Commanded(Message["CaretakerActor"], frozen=True):
@@ -58,6 +59,7 @@ class CaretakerActor(Actor):
         self._status = status
         self._clerk = Clerk(office, bulletin)
         self._until_flat: dict[UUID, CommandRow] = {}
+        self._seq = -1
 
     async def started(self) -> None:
         """Take over what the deployment showed of itself last."""
@@ -69,11 +71,18 @@ class CaretakerActor(Actor):
         self.every(LOOK_EVERY_MS, LookIn(), key="look")
         self.me.tell(LookIn())
 
+    async def stopping(self) -> None:
+        """Show how it came out in the end: once the account is flat, nobody stays here."""
+        await self._look(LAST_LOOK_S)
+
     @handles(LookIn)
     async def look_in(self, message: LookIn) -> None:
+        await self._look(ASK_S)
+
+    async def _look(self, timeout_s: float) -> None:
         try:
-            await self._follow(await self._engine.ask(Where(), timeout_s=ASK_S))
-        except (ActorFailed, AskTimeout):  # it is being started again
+            await self._follow(await self._engine.ask(Where(), timeout_s=timeout_s))
+        except (ActorFailed, AskTimeout, Stopped):  # it is being started again, or has ended as well
             return
 
     @handles(Heard)
@@ -81,7 +90,10 @@ class CaretakerActor(Actor):
         await self._follow(message.happened.standing)
 
     async def _follow(self, standing: Standing) -> None:
-        """Show where the account stands, and finish what waited for it to be flat."""
+        """Show where the account stands, and finish what waited for it to be flat. What is older is left aside."""
+        if standing.seq < self._seq:
+            return
+        self._seq = standing.seq
         self._bulletin.stands(standing)
         if standing.phase is HaltPhase.FLATTENING:
             return

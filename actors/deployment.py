@@ -80,6 +80,9 @@ class DeploymentActor(Actor):
         """Get ready, see where the account stands, and go on from there."""
         await self._set_stage()
         self._status = self._plan.row.status
+        if self._status.is_over:  # it ended while somebody still took it for one that runs
+            self.stop()
+            return
         standing = await self._where()
         if self._status is Status.PROVISIONING:
             await self._move(Step.STARTED)
@@ -241,6 +244,8 @@ class DeploymentActor(Actor):
         await self._obey(message.command_id)
 
     async def _obey(self, command_id: UUID) -> None:
+        if self._status.is_over:
+            return  # it is about to end, and a caretaker will be told
         await self._clerk.obey(command_id, self._carry_out)
         self._bulletin.show()
 

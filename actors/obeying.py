@@ -105,7 +105,8 @@ async def _end(connection: Connection, command: LeftOver) -> None:
     is_stopped = command.kind is CommandKind.STOP and command.status is Status.STOPPED
     is_flat = command.kind in (CommandKind.KILL, CommandKind.FLATTEN) and not command.holds
     if was_begun and (is_stopped or is_flat):
-        await store.finish(connection, command.id, {"status": command.status})
+        result = {"status": command.status} if command.holds else {"status": command.status, "holding": []}
+        await store.finish(connection, command.id, result)
     else:
         await store.fail(connection, command.id, f"the deployment was {command.status} before this was done")
 

@@ -27,11 +27,11 @@ COMMANDS_SHOWN, LINES_SHOWN = 5, 10
 @app.callback(invoke_without_command=True)
 def deployments(
     context: typer.Context,
-    everything: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Those that are over and flat, too.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many, the newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the deployments that are open."""
+    """List the deployments that are open, or still hold something."""
     if context.invoked_subcommand is not None:
         return
 

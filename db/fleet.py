@@ -11,7 +11,8 @@ from domain.deployments import CommandKind, CommandState, Status
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """One deployment that somebody has to look after. `holds` says that its account has a position or an order.
+    """One deployment that somebody has to look after. `holds` says that its account has a position or an order,
+    or is getting flat.
 
     One on a replay is over with its market, whatever it holds.
     """
