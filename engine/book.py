@@ -70,7 +70,10 @@ class Book(msgspec.Struct):
         ]
         if counted:
             recent = bisect_right(self.order_times, entry.ts - DAY_MS)
-            self.order_times = (*self.order_times[recent:], *(entry.ts for _ in counted))
+            times = (*self.order_times[recent:], *(entry.ts for _ in counted))
+            self.order_times = tuple(
+                sorted(times)
+            )  # a tick's instant may lie before what was done by hand in it
 
     def _change(self, order: Order) -> None:
         others = {number: other for number, other in self.orders.items() if number != order.number}

@@ -8,9 +8,10 @@ import pytest
 
 from brokers.paper.costs import Costs
 from domain.caps import LOOSEST, StopGuard, tightest
-from domain.orders import Side, Tif
+from domain.journal import IntentRecorded
+from domain.orders import Order, OrderKind, Side, Tif
 from domain.time import HOUR_MS, iso
-from engine.book import guarded_until, orders_within
+from engine.book import Book, guarded_until, orders_within
 from tests.unit.brokers.samples import START, Row, flat, tape_of
 from tests.unit.engine.samples import House, calm, caps, passes, proposal, reasons
 
@@ -50,6 +51,15 @@ def test_a_window_is_open_at_its_beginning_and_closed_at_its_end() -> None:
     assert orders_within((0, 1, 100), 100, 100) == 2
     assert orders_within((0, 1, 100), 101, 100) == 1
     assert orders_within((), 100, 100) == 0
+
+
+def test_orders_count_by_their_instants_and_not_in_the_order_of_the_journal() -> None:
+    """A person closes something while a tick thinks, whose own orders bear the instant at which it began."""
+    book = Book()
+    for number, ts in enumerate((90_000, 0)):
+        order = Order(number, f"0x{number}", "BTC", Side.BUY, OrderKind.MARKET, D(1), created_ts=ts)
+        book.apply(IntentRecorded(ts, str(number), proposal(Side.BUY, "1"), (order,), ()))
+    assert orders_within(book.order_times, HOUR_MS + 30_000, HOUR_MS) == 1
 
 
 def test_what_the_venue_turned_away_was_sent_and_counts() -> None:
