@@ -115,7 +115,7 @@ class Staging:
     async def _open(
         self, plan: Plan, venue_of: VenueOf, start_ts: int, shared: OpenFeed | None
     ) -> OpenAccount:
-        return await open_account(
+        opened = await open_account(
             self.office.database,
             self._leases,
             plan.row.account_id,
@@ -126,6 +126,9 @@ class Staging:
             plan.point_ms,
             shared,
         )
+        if plan.row.status.is_over:  # nobody decides any more about what would be opened
+            await opened.engine.cancel_raising(start_ts, plan.row.id.hex)
+        return opened
 
     async def _feed_of(self, plan: Plan) -> OpenFeed:
         """The feed that a deployment and its engine share."""

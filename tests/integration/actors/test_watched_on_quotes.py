@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from actors.kernel import ActorFailed
+from actors.deployment_messages import DriveEnded
+from actors.kernel import ActorFailed, Failed
 from actors.messages import Submit
 from db.connection import Connection
 from db.pool import Database
@@ -82,6 +83,28 @@ async def test_what_a_stopped_deployment_keeps_its_stop_still_closes(
         await stage.again(after_ms=MINUTE_MS)
         await stage.prices({"BTC": "58900"}, 2)
         assert [fill.cause for fill in await stage.fills()] == ["market", OrderKind.STOP]
+        assert await stage.faults(admin) == []
+
+
+async def test_a_failed_deployment_opens_nothing_any_more(
+    database: Database, owner: UUID, admin: Connection
+) -> None:
+    """What it holds is watched; its bid, about which nobody would decide any more, is withdrawn."""
+    async with driven(database, owner, restarts=0) as stage:
+        await holding(stage, "0.1", stop_px=Decimal(58_000))
+        await stage.buy("0.1", limit_px=Decimal(59_500))
+        await stage.price("60000")
+        system = stage.process.system
+        (name,) = [one.name for one in system.stats() if one.name.startswith("deployment:")]
+        deployment = system.find(name)
+        assert deployment is not None
+        deployment.tell(DriveEnded(Failed(RuntimeError("nothing works any more"))))
+        await until(lambda: stage.is_(Status.FAILED))
+        stage.process.look()
+        await until(stage.is_watched)
+        await stage.prices({"BTC": "59000"}, 2)
+        standing = await stage.standing()
+        assert (standing.positions, standing.orders) == ({"BTC": Decimal("0.1")}, 1)
         assert await stage.faults(admin) == []
 
 
