@@ -5,10 +5,11 @@ import os
 import socket
 import sys
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from random import Random
 from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
 
 import msgspec
 import typer
@@ -16,10 +17,12 @@ import typer
 from actors.kernel import WallTime
 from cli.boot import House, house
 from cli.demo import MARKET, SKILL, ensure_demo
-from cli.groups import children_of, there_are
+from cli.groups import ALONE, alone, children_of, there_are
 from cli.output import AsJson, print_json, printable, run, say
 from config.secrets import secrets_of
 from config.settings import Settings, load_settings
+from control.errors import NotFound
+from db.deployments import load_deployment
 from domain.ids import token
 from domain.time import SystemClock, iso
 from simulator.report.words import plural
@@ -54,7 +57,9 @@ Port = Annotated[
 Groups = Annotated[
     list[str] | None,
     typer.Option(
-        "--group", metavar="GROUP", help="Run this group only; may be repeated, or a list: web,sim."
+        "--group",
+        metavar="GROUP",
+        help="Run this group only; may be repeated, or a list: web,sim. deployment:ID is one deployment alone.",
     ),
 ]
 
@@ -89,9 +94,24 @@ def chosen(named: Sequence[str]) -> list[str]:
     """Give the groups that were named, or all, in the order of their start. An unknown one is wrong usage."""
     names = {name.strip() for one in named for name in one.split(",")}
     known = there_are()
-    if unknown := sorted(names - set(known)):
-        raise typer.BadParameter(f"there is no group {unknown[0]!r}; there are {', '.join(known)}")
-    return [name for name in known if not names or name in names]
+    single = _single(names)
+    if unknown := sorted(name for name in names - set(known) if not name.startswith(ALONE)):
+        raise typer.BadParameter(
+            f"there is no group {unknown[0]!r}; there are {', '.join(known)}, and {ALONE}ID"
+        )
+    if single and "deployments" in names:
+        raise typer.BadParameter(f"deployments runs all there are; name {ALONE}ID without it")
+    return [name for name in known if not names or name in names] + single
+
+
+def _single(names: Iterable[str]) -> list[str]:
+    """The groups of one deployment each, written in one way."""
+    try:
+        return [f"{ALONE}{one}" for one in sorted(alone(names))]
+    except ValueError:
+        raise typer.BadParameter(
+            f"{ALONE}ID takes a deployment's whole id; `agentic deployments --json` shows it"
+        ) from None
 
 
 async def _work(options: Options) -> None:
@@ -128,6 +148,7 @@ async def _run(options: Options) -> None:
         path = socket_path(folder, options.groups)
         stack.enter_context(serving(path, operations.answer, operations.watch.watch))
         async with house() as home:
+            await _check_there_are(home, alone(options.groups))
             page = _page(home, listener)
             children = [
                 showing(supervisor, home.database, logbook),
@@ -165,9 +186,23 @@ def _children(options: Options, home: House, supervisor: Supervisor, page: "Page
     """The children of all groups, in order. The page is told where it is served, the others need no telling."""
     children = list(page.children(supervisor)) if page else []
     for name in options.groups:
-        if name != "web":
+        if name != "web" and not name.startswith(ALONE):
             children += children_of(name)(home, supervisor)
+    if only := alone(options.groups):
+        from cli.groups.deployments import children as carrying_out
+
+        children += carrying_out(home, supervisor, only)
     return children
+
+
+async def _check_there_are(home: House, deployments: Sequence[UUID]) -> None:
+    """See that these deployments are there. Raises NotFound."""
+    async with home.database.as_worker() as connection:
+        for one in deployments:
+            if await load_deployment(connection, one) is None:
+                raise NotFound(
+                    f"there is no deployment {one}; `agentic deployments --all` shows those there are"
+                )
 
 
 def _identity(groups: list[str]) -> Identity:

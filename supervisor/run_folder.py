@@ -17,7 +17,7 @@ from control.errors import Refused
 SOCKET_PATH_MAX_BYTES = 100
 """Less than what Unix takes, everywhere."""
 
-_LONGEST_NAME = "0123456789abcdef0123456789abcdef.sock"
+_LONGEST_NAME = "deployment:00000000-0000-0000-0000-000000000000.sock"
 
 
 def run_folder(home: Path) -> Path:

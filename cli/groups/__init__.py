@@ -4,10 +4,11 @@ A group is a module with one function, `children(home, supervisor)`, that gives 
 it must do at run time, such as a child for each deployment, it does through the supervisor it is handed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 if TYPE_CHECKING:
     from cli.boot import House
@@ -26,6 +27,9 @@ GROUPS = {
 }
 """Group → its module, in the order of their start. They stop the other way round, so the page is served to the end."""
 
+ALONE = "deployment:"
+"""What precedes the id of a deployment that a process carries out alone, in the name of that group."""
+
 
 def there_are() -> list[str]:
     """The groups that this program has."""
@@ -36,3 +40,8 @@ def children_of(name: str) -> "Children":
     """Load a group's function. Its imports may be heavy, so only what runs is loaded."""
     children: Children = import_module(GROUPS[name]).children
     return children
+
+
+def alone(groups: Iterable[str]) -> list[UUID]:
+    """The deployments that these groups name one by one. Raises ValueError for what is no whole id."""
+    return [UUID(name.removeprefix(ALONE)) for name in groups if name.startswith(ALONE)]
