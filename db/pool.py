@@ -276,8 +276,13 @@ def _is_lost(connection: Connection) -> bool:
 
 
 async def _undo(connection: Connection) -> None:
-    with suppress(*DRIVER_ERRORS):  # a lost one undid itself
-        await connection.execute(f"rollback; {_RESET}")
+    """Undo a transaction. Where that is cancelled in its turn, the connection ends, and the transaction with it."""
+    try:
+        with suppress(*DRIVER_ERRORS):  # a lost one undid itself
+            await connection.execute(f"rollback; {_RESET}")
+    except BaseException:
+        connection.terminate()
+        raise
 
 
 async def _is_reset(connection: Connection) -> None:

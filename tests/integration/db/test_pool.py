@@ -324,16 +324,22 @@ async def test_a_cancelled_transaction_keeps_nothing_and_gives_its_connection_ba
         assert await connection.fetchval("select count(*) from bars") == 0
 
 
-@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("how", ["user", "once", "flushed"])
 async def test_wherever_a_transaction_is_cancelled_it_is_undone_without_a_word(
-    database: Database, owner: UUID, once: bool
+    database: Database, owner: UUID, how: str
 ) -> None:
     """Somebody who stops a run sees the program's line and none of the driver's, whatever was under way."""
     loop, told = asyncio.get_running_loop(), []
     loop.set_exception_handler(lambda _, context: told.append(context["message"]))
 
+    transaction = {
+        "user": lambda: database.as_user(owner),
+        "once": database.as_worker_once,
+        "flushed": database.as_worker_flushed,
+    }[how]
+
     async def work() -> None:
-        async with database.as_worker_once() if once else database.as_user(owner) as connection:
+        async with transaction() as connection:
             await connection.fetch("select 1")
 
     for turns in range(40):
@@ -345,6 +351,33 @@ async def test_wherever_a_transaction_is_cancelled_it_is_undone_without_a_word(
 
     assert told == []
     await work()
+
+
+async def test_a_transaction_that_is_cancelled_twice_is_no_part_of_the_next(database: Database) -> None:
+    """Also where the second time comes as it is being undone: nothing of it is kept, and nobody is told."""
+    loop, told = asyncio.get_running_loop(), []
+    loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+    written = asyncio.Event()
+
+    async def work() -> None:
+        async with database.as_worker() as connection:
+            await connection.execute("insert into bars values ('B', 1, 1, 1, 1, 1, 1, 1, 1, 't')")
+            written.set()
+            await connection.execute("select pg_sleep(0.3)")
+
+    for turns in range(20):
+        written.clear()
+        task = asyncio.create_task(work())
+        await written.wait()
+        task.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        async with database.as_worker() as connection:
+            assert await connection.fetchval("select count(*) from bars") == 0
+
+    assert told == []
 
 
 async def test_the_pool_may_be_closed_and_the_login_must_be_right(database_url: str) -> None:
