@@ -8,6 +8,7 @@ as far as it came.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
@@ -19,7 +20,7 @@ from agent.asking import Stop
 from agent.run import SHUT, Agent, cut_short, open_tick, take
 from agent.tick import Tick
 from db.decisions import decision_at, newest_tick
-from db.errors import DatabaseError
+from db.errors import Conflict, DatabaseError
 from db.journal import undecided_intents
 from db.pool import Database
 from db.records import decision_row, write_rows
@@ -174,5 +175,10 @@ class Ticker:
         return Ticked(ts, snapshot.outcome, snapshot, why)
 
     async def _write(self, snapshot: DecisionSnapshot) -> None:
+        """Keep a decision. Where another process has kept one of this tick since, that one stands."""
+        with suppress(Conflict):
+            await self._insert(snapshot)
+
+    async def _insert(self, snapshot: DecisionSnapshot) -> None:
         async with self._database.as_worker_once() as connection:
             await write_rows(connection, self._user_id, self._account_id, [decision_row(snapshot)])
