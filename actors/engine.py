@@ -225,8 +225,8 @@ class EngineActor(Actor):
                 alarms = venue.funding(settled)
             case _:
                 return
-        for alarm in alarms:
-            await self._engine.halt(alarm.ts, alarm.equity)
+        for alarm in alarms:  # a day that is due begins first, and the loss is held against it
+            await self._engine.observe(alarm.ts)
         self._engine.absorb()
         if self._opened.ledger.is_dirty:
             await self._done()

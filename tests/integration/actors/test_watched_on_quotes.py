@@ -13,9 +13,9 @@ from db.pool import Database
 from domain.actions import ProposeOrder
 from domain.deployments import CommandKind, CommandState, Status
 from domain.events import FundingPaid
-from domain.journal import HaltCause, HaltChanged, HaltPhase
+from domain.journal import DayOpened, HaltCause, HaltChanged, HaltPhase
 from domain.orders import OrderKind, Side
-from domain.time import HOUR_MS, MINUTE_MS
+from domain.time import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.integration.actors.driven import Driven, driven, quiet_skill
 from tests.integration.actors.fleet import row_of, until
 
@@ -122,6 +122,22 @@ async def test_a_day_s_baseline_is_not_moved_by_a_restart(database: Database, ow
         await stage.prices({"BTC": "57900"}, 2)
         (halt,) = await halts(stage)
         assert (halt.cause, halt.level) == (HaltCause.DAILY_LOSS, Decimal(9_800))
+
+
+async def test_the_first_price_of_a_day_is_held_against_that_day(database: Database, owner: UUID) -> None:
+    """What it loses from yesterday's baseline is nothing to today's, which it makes."""
+    async with driven(database, owner, quiet_skill(risk=DAILY)) as stage:
+        await holding(stage, "0.5")
+        await stage.prices({"BTC": "59700"}, 2)
+        midnight = stage.time.now_ms() // DAY_MS * DAY_MS + DAY_MS
+        await stage.time.move_to(midnight - 1_000)
+        await stage.price("59500")
+        assert await halts(stage) == []
+        (day,) = [entry for entry in await stage.journal() if isinstance(entry, DayOpened)]
+        await stage.price("59200")
+        assert (await halts(stage), day.ts) == ([], midnight)
+        await stage.price("59100")
+        assert [halt.level for halt in await halts(stage)] == [day.equity * Decimal("0.98")]
 
 
 async def test_a_peak_outlives_a_restart(database: Database, owner: UUID) -> None:
