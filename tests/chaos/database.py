@@ -108,11 +108,11 @@ class _Struck(Transaction):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            await self._end(kind, error, trace)
+            await self._finish(kind, error, trace)
         finally:
             self._database.busy -= 1
 
-    async def _end(
+    async def _finish(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
