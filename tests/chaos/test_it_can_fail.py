@@ -8,7 +8,6 @@ import pytest
 
 import actors.account
 import actors.staging
-import db.accounts
 from actors.ticker import Ticker
 from brokers.paper.kept import KeptVenue
 from db.connection import Connection
@@ -34,10 +33,6 @@ async def _without_recovery(engine: Any, *args: Any) -> Recovered:
     return Recovered()
 
 
-ONE_FENCE = db.accounts._TAKE_SQL.replace("fence + 1", "1").replace("excluded.fence", "1")
-"""Whoever owned the account once may go on writing: all owners have the same fence."""
-
-
 async def _without_settling(*args: Any) -> None:
     """A tick that was begun leaves no decision."""
 
@@ -50,7 +45,6 @@ def _hearing_again(self: Any, inner: Any, store: Any, kept: Any, heard: int, *mo
 TAKEN_AWAY = {
     "the latch of a halt": (actors.staging, "open_account", _without_its_latch, Kind.KILL_NOW),
     "recovery": (actors.account, "recover", _without_recovery, Kind.KILL),
-    "the fence": (db.accounts, "_TAKE_SQL", ONE_FENCE, Kind.PAUSE),
     "the end of a tick that was begun": (Ticker, "_settle", _without_settling, Kind.KILL),
     "what was heard": (KeptVenue, "__init__", _hearing_again, Kind.KILL_NOW),
 }
@@ -59,9 +53,14 @@ TAKEN_AWAY = {
 def _plans(kind: Kind) -> Iterator[Plan]:
     """One deployment that halts soon, struck once, each time a point later."""
     for points in range(2, 14):
-        at_s = 5 * points if kind is Kind.KILL_NOW else 20
+        at_s = 21 + 10 * points if kind is Kind.KILL_NOW else 20
         fault = Fault(at_s, kind, points=points, lasts_s=20, of_an_intent=True)
-        yield Plan(7, (Asked("random", "synthetic@7", 0.05, "keep"),), 100, (fault,))
+        yield Plan(
+            7,
+            (Asked("random", "synthetic@7", 0.05, "keep"),),
+            165 if kind is Kind.KILL_NOW else 100,
+            (fault,),
+        )
 
 
 @pytest.mark.parametrize("what", TAKEN_AWAY)
