@@ -90,7 +90,7 @@ async def test_what_can_not_be_done_says_why(
     done = await answer(database, owner, sent)
 
     assert done.state is CommandState.FAILED
-    assert done.error == "order a live order, would have been 99; get_orders lists those there are"
+    assert done.error == "there is no live order 99"
 
 
 async def test_the_same_command_sent_again_is_the_same(
