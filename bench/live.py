@@ -107,8 +107,8 @@ async def asked_for(home: House, count: int, text: str) -> list[UUID]:
 @asynccontextmanager
 async def carried_out(
     home: House, ids: list[UUID], every_ms: int, ready: Ready, provider: Provider | None = None
-) -> AsyncIterator[None]:
-    """Run these deployments under a supervisor."""
+) -> AsyncIterator[Supervisor]:
+    """Run these deployments under a supervisor, and give that."""
     time_: Time = WallTime()
     owner = f"bench:{os.getpid()}"
     identity = Identity(owner=owner, host="bench", pid=os.getpid(), groups=["deployments"], started_ts=0)
@@ -124,7 +124,7 @@ async def carried_out(
     async with supervisor.keeping(
         [ActorChild(name="fleet", group="deployments", make=make)], asyncio.Event()
     ):
-        yield
+        yield supervisor
 
 
 async def are_up(home: House, ids: list[UUID], ticks: int) -> None:
