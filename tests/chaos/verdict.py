@@ -1,6 +1,7 @@
 """What must hold after a life, whatever went wrong in it. A line for each fault."""
 
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
@@ -13,7 +14,7 @@ from db.journal import load_entries
 from domain.caps import LOOSEST, tightest
 from domain.deployments import Status
 from domain.ids import decision_id
-from domain.journal import HaltChanged, HaltPhase, IntentRecorded
+from domain.journal import Entry, HaltChanged, HaltPhase, IntentRecorded
 from domain.orders import Fill
 from engine.engine import EngineState
 from tests.audit.account import audit_account
@@ -51,7 +52,7 @@ async def counts_of(world: World, admin: Connection) -> Counter[str]:
     return counts
 
 
-async def _of_one(world: World, one: One, admin: Connection):  # type: ignore[no-untyped-def]
+async def _of_one(world: World, one: One, admin: Connection) -> AsyncIterator[str]:
     row = await row_of(world.real, one.id)
     caps = tightest(one.caps, LOOSEST)
     for fault in await audit_account(admin, row.account_id, caps, ("BTC",), at_rest=not row.status.is_over):
@@ -73,7 +74,7 @@ async def _of_one(world: World, one: One, admin: Connection):  # type: ignore[no
         yield f"it failed: {row.reason}"
 
 
-async def _ticks(world, one, admin, entries):  # type: ignore[no-untyped-def]
+async def _ticks(world: World, one: One, admin: Connection, entries: Sequence[Entry]) -> AsyncIterator[str]:
     """Every decision once, and no intent without one."""
     row = await row_of(world.real, one.id)
     decided = Counter(thought.tick_ts for thought in await thoughts(admin, row.account_id))

@@ -8,7 +8,6 @@ from actors.deployment_messages import Ordered
 from actors.kernel import MailboxFull
 from actors.messages import Beat
 from db import commands
-from db.deployments import CHANNEL as DEPLOYMENTS
 from db.errors import DatabaseError
 from db.pool import Database
 from db.skills import VersionRow
@@ -42,9 +41,10 @@ PARAMS = {
     "buy-and-hold": "{}",
 }
 CASH = Decimal(10_000)
-SPIN_MS = 8 * SECOND_MS
 QUIET_S = 45
 """How long all must be left alone at the end, for what is on its way to come to its end."""
+GIVING_UP_S = 240
+"""Longer than the supervisor tries to start what can't be started."""
 
 
 class One:
@@ -116,6 +116,16 @@ class World:
         await self._do_later(None)
         for _ in range(QUIET_S):
             await self.second()
+        for _ in range(GIVING_UP_S):
+            if await self._all_are_answered():
+                break
+            await self.second()
+
+    async def _all_are_answered(self) -> bool:
+        """Whether nobody waits for a command's end. One to a deployment that can't start waits until it is given up."""
+        async with self.real.as_worker() as connection:
+            found = [await commands.load_command(connection, one) for one in self.sent]
+        return all(one is not None and one.is_over for one in found)
 
     async def second(self) -> None:
         """Let a second pass for everybody."""
@@ -332,11 +342,6 @@ class World:
             for process in self.processes:
                 process.listening.notify(commands.CHANNEL, str(one.id))
         return sent.id
-
-    async def start_all(self) -> None:
-        """Tell every process that there are deployments."""
-        for process in self.processes:
-            process.listening.notify(DEPLOYMENTS, None)
 
 
 _APPLY: Mapping[Kind, Callable[[World, Fault, One, int], Awaitable[None]]] = {
