@@ -26,6 +26,7 @@ from db.errors import DRIVER_ERRORS, LostConnection, Unavailable, translate
 
 ACQUIRE_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 5.0
+UNDO_S = 5.0
 
 _RESET = "reset all"
 """What makes a connection as new: no transaction here sets or holds anything else that would outlast it."""
@@ -276,10 +277,16 @@ def _is_lost(connection: Connection) -> bool:
 
 
 async def _undo(connection: Connection) -> None:
-    """Undo a transaction. Where that is cancelled in its turn, the connection ends, and the transaction with it."""
+    """Undo a transaction. Where that is cancelled in its turn, or takes too long, the connection ends, and it with it.
+
+    It takes too long where the server missed that a statement was called off, and still waits for a lock.
+    """
     try:
         with suppress(*DRIVER_ERRORS):  # a lost one undid itself
-            await connection.execute(f"rollback; {_RESET}")
+            async with asyncio.timeout(UNDO_S):
+                await connection.execute(f"rollback; {_RESET}")
+    except TimeoutError:
+        connection.terminate()
     except BaseException:
         connection.terminate()
         raise
