@@ -6,6 +6,7 @@ milliseconds.
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from uuid import UUID
@@ -22,6 +23,10 @@ from tests.databases import EMPTY, OTHER_ID, OWNER_ID, make_template, one_of
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")  # a busy machine is no failure: no test looks at the wall's clock
+
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # who starts tests in the background may have it ignored
 
 for name in (
     "ANTHROPIC_API_KEY",
